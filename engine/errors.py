@@ -1,0 +1,60 @@
+"""Errors that a user reads: what happened, why, and what to do next."""
+
+from __future__ import annotations
+
+
+class SonotuneError(Exception):
+    """Base of every error that is meant for the user.
+
+    A command line prints the three parts and exits with `exit_code`; a job process stores them in its row.
+    """
+
+    exit_code = 1
+
+    def __init__(self, title: str, reason: str = "", next_step: str = "") -> None:
+        super().__init__(title)
+        self.title = title
+        """What happened, in one short sentence."""
+        self.reason = reason
+        """Why it happened; may have several lines."""
+        self.next_step = next_step
+        """What the user can do now."""
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.title, self.reason, self.next_step) if part)
+
+
+class UsageError(SonotuneError):
+    """The words of a command do not fit: exit code 2."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe that cannot be used; `problems` names every one of its faults at once."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        count = len(problems)
+        super().__init__(
+            f"{source}: {count} problem{'s' if count != 1 else ''} in the recipe",
+            "\n".join(f"- {problem}" for problem in problems),
+            "Mend the keys named above and run the command again; nothing was started.",
+        )
+        self.source = source
+        self.problems = problems
+
+
+class DataError(SonotuneError):
+    """A dataset that is missing, damaged or cannot serve the request."""
+
+
+class StoreError(SonotuneError):
+    """runs.db cannot be read or written."""
+
+
+class JobError(SonotuneError):
+    """A request for a run or an evaluation that does not fit its present state."""
+
+
+class ModelError(SonotuneError):
+    """A base model or an adapter that cannot be loaded, or that this machine cannot run."""

@@ -1,0 +1,1 @@
+"""The eight questions: wordings, vocabularies, and what an answer says. Pure: standard library only."""
