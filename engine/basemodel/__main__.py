@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.0, help="instead of --steps: as many as fit")
     parser.add_argument("--batch", type=int, default=128, help="images a step")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--start", type=Path, help="saved base to go on from")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--workers", type=int, default=6)
     parser.add_argument("--images", type=Path, default=Path("outputs/base-model-images"), help="cache of phantoms")
@@ -46,6 +48,8 @@ def main() -> None:
             minutes=arguments.minutes,
             batch=arguments.batch,
             learning_rate=arguments.learning_rate,
+            start=arguments.start,
+            seed=arguments.seed,
             workers=arguments.workers,
             device=arguments.device,
         )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.basemodel.curriculum import Exchange, draw_exchange, report_exchange
+from engine.basemodel.curriculum import Exchange, draw_exchanges, report_exchange
 from engine.data.phantoms.labels import PhantomLabels
 from engine.questions.prompts import SYSTEM_PROMPT
 
@@ -82,6 +82,8 @@ class Batch:
     """(B, L): 0 for the prefix, 1.. for branches, -1 for padding."""
     offsets: NDArray[np.int64]
     """(B, L): distance from the start of the branch; meaningless in the prefix."""
+    weights: NDArray[np.float32]
+    """(B, L): share of each token in the loss."""
 
 
 def draw_batches(
@@ -107,11 +109,11 @@ def draw_branches(vocabulary: Vocabulary, labels: PhantomLabels, dice: random.Ra
         drawn.append(report_exchange(labels, dice))
         left -= _length(vocabulary, drawn[0])
     while True:
-        exchange = draw_exchange(labels, dice)
-        left -= _length(vocabulary, exchange)
+        exchanges = draw_exchanges(labels, dice)
+        left -= sum(_length(vocabulary, exchange) for exchange in exchanges)
         if left < 0:
             return drawn
-        drawn.append(exchange)
+        drawn += exchanges
 
 
 def _length(vocabulary: Vocabulary, exchange: Exchange) -> int:
@@ -130,7 +132,7 @@ def assemble(
     source, side = sides
     prefix = vocabulary.prefix(side, system)
     packed = [_pack(vocabulary, exchanges) for exchanges in branches]
-    length = len(prefix) + max(len(ids) for ids, _, _, _ in packed)
+    length = len(prefix) + max(len(row.ids) for row in packed)
     shape = (len(rows), length)
     batch = Batch(
         source,
@@ -141,29 +143,38 @@ def assemble(
         np.full(shape, IGNORED, np.int64),
         np.full(shape, -1, np.int64),
         np.zeros(shape, np.int64),
+        np.ones(shape, np.float32),
     )
     batch.input_ids[:, : len(prefix)] = prefix
     batch.segments[:, : len(prefix)] = 0
-    for row, (ids, labels, segments, offsets) in enumerate(packed):
-        span = slice(len(prefix), len(prefix) + len(ids))
-        batch.input_ids[row, span] = ids
-        batch.labels[row, span] = labels
-        batch.segments[row, span] = segments
-        batch.offsets[row, span] = offsets
+    for index, row in enumerate(packed):
+        span = slice(len(prefix), len(prefix) + len(row.ids))
+        batch.input_ids[index, span] = row.ids
+        batch.labels[index, span] = row.labels
+        batch.segments[index, span] = row.segments
+        batch.offsets[index, span] = row.offsets
+        batch.weights[index, span] = row.weights
     return batch
 
 
-def _pack(vocabulary: Vocabulary, exchanges: Sequence[Exchange]) -> tuple[list[int], list[int], list[int], list[int]]:
-    ids: list[int] = []
-    labels: list[int] = []
-    segments: list[int] = []
-    offsets: list[int] = []
+@dataclass(slots=True)
+class _Row:
+    ids: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    segments: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+
+def _pack(vocabulary: Vocabulary, exchanges: Sequence[Exchange]) -> _Row:
+    row = _Row()
     for number, exchange in enumerate(exchanges, start=1):
         question = vocabulary.encode(exchange.prompt) + vocabulary.answer_start
         answer = vocabulary.encode(exchange.answer) + vocabulary.answer_end
-        ids += question + answer
-        labels += [IGNORED] * len(question) + answer
         length = len(question) + len(answer)
-        segments += [number] * length
-        offsets += range(length)
-    return ids, labels, segments, offsets
+        row.ids += question + answer
+        row.labels += [IGNORED] * len(question) + answer
+        row.segments += [number] * length
+        row.offsets += range(length)
+        row.weights += [exchange.weight] * length
+    return row

@@ -93,9 +93,11 @@ def forward_inputs(batch: Batch, table: PositionTable, pixels: Tensor) -> dict[s
     }
 
 
-def answer_loss(model: Any, inputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-    """Mean cross entropy over answer tokens; the head runs on positions that predict one, not on all."""
+def answer_loss(model: Any, inputs: dict[str, Tensor], labels: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean cross entropy over answer tokens; the head runs on positions that predict one, not on all."""
     hidden = model.model(**inputs, use_cache=False)[0]
     row, column = (labels[:, 1:] != -100).nonzero(as_tuple=True)
     logits = model.lm_head(hidden[row, column]).float()
-    return torch.nn.functional.cross_entropy(logits, labels[row, column + 1])
+    losses = torch.nn.functional.cross_entropy(logits, labels[row, column + 1], reduction="none")
+    chosen = weights[row, column + 1]
+    return (losses * chosen).sum() / chosen.sum()

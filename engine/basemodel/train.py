@@ -40,6 +40,8 @@ class Plan:
     batch: int = 128
     """Images a step."""
     learning_rate: float = 2e-3
+    start: Path | None = None
+    """A saved base to go on from; None starts from random weights."""
     seed: int = 0
     workers: int = 6
     device: str = "cuda"
@@ -65,9 +67,8 @@ def train_base(
     `report` gets one line every hundred steps (step, loss in nats a token, images a second), and every thousand the
     shares of exactly right answers on the `unseen` phantoms.
     """
-    processor = build_processor()
+    model, processor = _start(plan)
     vocabulary = Vocabulary(processor)
-    model = build_model(processor, plan.size, plan.seed)
     table = PositionTable(model)
     model.to(plan.device).train()
     images = {side: torch.from_numpy(table.pixels).to(plan.device) for side, table in tables.items()}
@@ -101,6 +102,16 @@ def train_base(
     return model.eval(), processor
 
 
+def _start(plan: Plan) -> tuple[Any, Any]:
+    if plan.start is None:
+        processor = build_processor()
+        return build_model(processor, plan.size, plan.seed), processor
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    model = AutoModelForImageTextToText.from_pretrained(plan.start, dtype=torch.float32, use_safetensors=True)
+    return model, AutoProcessor.from_pretrained(plan.start)
+
+
 def schedule(step: int, steps: int) -> float:
     """Learning-rate factor: linear warm-up, then half a cosine down to 2 %."""
     return min(1.0, step / WARMUP_STEPS) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
@@ -128,8 +139,9 @@ def _pixels(batch: Batch, images: dict[int, Tensor], dice: torch.Generator) -> T
 def _loss(model: Any, table: PositionTable, batch: Batch, pixels: Tensor) -> Tensor:
     device = pixels.device
     labels = torch.from_numpy(batch.labels).to(device, non_blocking=True)
+    weights = torch.from_numpy(batch.weights).to(device, non_blocking=True)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        return answer_loss(model, forward_inputs(batch, table, pixels), labels)
+        return answer_loss(model, forward_inputs(batch, table, pixels), labels, weights)
 
 
 @torch.no_grad()

@@ -1,0 +1,76 @@
+"""The `sonotune` command: its options, its sub-commands, and how errors reach the user."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from engine import __version__
+from engine.cli import control, data, demo, doctor, launching, reading, scores, worker
+from engine.cli.console import RESEARCH_NOTE, messages, report_error, say
+from engine.cli.options import Options
+from engine.errors import SonotuneError
+
+app = typer.Typer(
+    name="sonotune",
+    help=f"Fine-tune Qwen3-VL on ultrasound questions, and know what the results are worth. {RESEARCH_NOTE}",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+for part in (demo, data, launching, reading, scores, control, worker, doctor):
+    part.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"sonotune {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def sonotune(
+    context: typer.Context,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", "-w", help="Folder with runs.db, datasets/ and outputs/ [default: here]."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Without a sub-command: what is going on in this workspace."""
+    del version  # handled before anything else
+    context.obj = Options(workspace, debug)
+    if context.invoked_subcommand is None:
+        reading.overview(context)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 bad usage."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command and return its exit code; a traceback is only shown with --debug."""
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="sonotune")
+    except SonotuneError as error:
+        report_error(error)
+        if "--debug" in arguments:
+            messages.print_exception()
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        say("Interrupted. Runs that were queued or started go on: `sonotune runs`.")
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; Python would complain about it at exit
+        return 1
+    return result if isinstance(result, int) else 0

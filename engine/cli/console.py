@@ -1,0 +1,118 @@
+"""How the command line speaks: tables and progress on a terminal, plain lines elsewhere, JSON on request.
+
+Names, answers and error texts come from data and models. They are shown through `shown`, never as markup, and without
+control characters: a run's name must not be able to move the cursor.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from engine.errors import SonotuneError
+
+output = Console(highlight=False, markup=False, emoji=False)
+"""Results."""
+messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
+"""Everything that a pipe should not get."""
+
+KEPT_CONTROLS = "\n\t"
+RESEARCH_NOTE = "Research only, not for clinical use."
+
+
+def plain(text: object) -> str:
+    """`text` without control, format and direction characters; line breaks and tabs stay."""
+    return "".join(
+        character if character in KEPT_CONTROLS or not unicodedata.category(character).startswith("C") else "�"
+        for character in str(text)
+    )
+
+
+def shown(text: object, style: str = "") -> Text:
+    """`text` as a cell or line that rich takes literally."""
+    return Text(plain(text), style=style)
+
+
+def print_json(value: object) -> None:
+    """Machine-readable output: one JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def say(text: object, style: str = "") -> None:
+    """A line for the person in front of the screen (standard error)."""
+    messages.print(shown(text, style), soft_wrap=True)
+
+
+def report_error(error: SonotuneError) -> None:
+    """Title, reason and next step."""
+    say(error.title, "bold red")
+    if error.reason:
+        say(error.reason)
+    if error.next_step:
+        say(f"→ {error.next_step}", "bold")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback (done, total): a bar on a terminal, a line every tenth otherwise."""
+    if not messages.is_terminal:
+        yield _lines(title)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=messages, transient=True) as bars:
+        task = bars.add_task(title, total=None)
+
+        def update(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        yield update
+
+
+def _lines(title: str) -> Callable[[int, int], None]:
+    tenth = -1
+
+    def update(done: int, total: int) -> None:
+        nonlocal tenth
+        reached = 10 * done // max(total, 1)
+        if reached != tenth:
+            tenth = reached
+            say(f"{title}: {done}/{total}")
+
+    return update
+
+
+def interval(row: dict[str, Any], name: str) -> Text:
+    """A score with its 95 % interval below it."""
+    value, low, high = row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
+    if value is None:
+        return Text("–", style="dim")
+    text = Text(f"{value:.2f}")
+    if low is not None and high is not None:
+        text.append(f"\n{low:.2f}–{high:.2f}", style="dim")
+    return text
+
+
+def duration(seconds: float | None) -> str:
+    """`1 h 05 min`, `3 min 20 s`, `12 s`; a dash where unknown."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def size(value: int | None) -> str:
+    """Bytes as GiB or MiB; a dash where unknown."""
+    if not value:
+        return "–"
+    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"

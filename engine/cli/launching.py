@@ -1,0 +1,100 @@
+"""`sonotune launch` and `sonotune evaluate`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from engine import api
+from engine.cli.console import output, print_json, say, shown
+from engine.cli.following import wait_for
+from engine.cli.options import AsJson, RunArgument, Wait, workspace_of
+from engine.errors import UsageError
+from engine.types import QUESTION_IDS, JobKind, Split
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-commands."""
+    app.command()(launch)
+    app.command()(evaluate)
+
+
+def launch(
+    context: typer.Context,
+    recipe: Annotated[str, typer.Argument(help="A preset's name, or a TOML file.")],
+    changes: Annotated[list[str] | None, typer.Option("--set", help="Change a key, as in training.seed=7.")] = None,
+    wait: Wait = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
+    priority: Annotated[int, typer.Option(help="Higher is dispatched first.")] = 0,
+    references: Annotated[bool, typer.Option(help="Also measure majority class and untuned model.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Queue a training run with its evaluations, and start the worker."""
+    workspace = workspace_of(context)
+    loaded = api.load_recipe(api.find_recipe(recipe, workspace.root), changes or [])
+    if dry_run:
+        _print_plan(api.plan_launch(workspace, loaded), as_json)
+        return
+    launched = api.launch(workspace, loaded, priority=priority, references=references)
+    if as_json:
+        print_json(asdict(launched))
+    else:
+        say(f"Run {launched.run_id} is queued. It goes on when this terminal closes; `sonotune show {launched.run_id}`.")
+    if wait:
+        jobs = [(JobKind.TRAINING, launched.run_id)]
+        jobs += [(JobKind.EVALUATION, job) for job in (*launched.references, *launched.evaluations)]
+        raise typer.Exit(0 if wait_for(workspace, jobs) else 1)
+
+
+def evaluate(
+    context: typer.Context,
+    run: RunArgument,
+    split: Annotated[list[str] | None, typer.Option(help="validation or test; may be given twice.")] = None,
+    question: Annotated[list[str] | None, typer.Option(help="Q1 to Q8 [default: those of the recipe].")] = None,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Queue an evaluation of a run; the test split brings the validation that its threshold comes from."""
+    workspace = workspace_of(context)
+    splits = [_choice(Split, each) for each in split or ["validation"]]
+    unknown = [each for each in question or [] if each not in QUESTION_IDS]
+    if unknown:
+        raise UsageError(f"There is no question {', '.join(unknown)}", next_step=f"Choose: {', '.join(QUESTION_IDS)}.")
+    run_id, evaluations = api.evaluate_run(workspace, run, splits, question or [])
+    if as_json:
+        print_json({"run_id": run_id, "evaluations": evaluations})
+    else:
+        say(f"{len(evaluations)} evaluations are queued; `sonotune leaderboard` will show them.")
+    if wait:
+        raise typer.Exit(0 if wait_for(workspace, [(JobKind.EVALUATION, job) for job in evaluations]) else 1)
+
+
+def _choice(kind: type[Split], text: str) -> Split:
+    if text not in (Split.VALIDATION, Split.TEST):
+        raise UsageError(f"Nothing is evaluated on the split {text}", next_step="Choose: validation or test.")
+    return kind(text)
+
+
+def _print_plan(plan: api.LaunchPlan, as_json: bool) -> None:
+    values: dict[str, Any] = {
+        "name": plan.recipe.name,
+        "model": plan.model_source,
+        "device": plan.device,
+        "backend": plan.backend,
+        "quantization": plan.quantization,
+        "why": plan.reason,
+        "training samples": plan.training_samples,
+        "optimizer steps": plan.steps,
+        "images": plan.split_images,
+        "evaluations": plan.evaluations,
+    }
+    if as_json:
+        print_json({**values, "recipe": api.recipe_to_toml(plan.recipe)})
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in values.items():
+        table.add_row(shown(name, "bold"), shown(value))
+    output.print(table)

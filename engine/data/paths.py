@@ -1,0 +1,94 @@
+"""Image paths as data files write them: untrusted text that must stay inside the image root."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+MAX_ITEM = 300
+"""Characters of an item that a problem shows; the line number leads to the rest."""
+
+
+class RejectedError(Exception):
+    """One item cannot be used, and why. Never leaves engine.data: importers turn it into a `Problem`."""
+
+    def __init__(self, item: str, reason: str) -> None:
+        super().__init__(reason)
+        self.item = item
+        self.reason = reason
+
+
+def storable(text: str, limit: int = MAX_ITEM) -> str:
+    """`text` cut to `limit` characters, with what UTF-8 cannot hold (half surrogate pairs) written as escapes."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def is_encodable(text: str) -> bool:
+    """Whether UTF-8 can hold the text: JSON may smuggle in half a surrogate pair."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def normalise_path(text: object) -> str:
+    """The identity of an image: a relative path with forward slashes and no empty or `.` parts.
+
+    Raises:
+        RejectedError: no text, empty, absolute, climbing with `..`, or with a NUL or half a surrogate pair in it.
+    """
+    if not isinstance(text, str):
+        raise RejectedError(storable(repr(text)), "the image path is not text")
+    path = text.replace("\\", "/")
+    reason = None
+    if not path.strip("/. "):
+        reason = "the image path is empty"
+    elif "\0" in path:
+        reason = "the image path holds a NUL byte"
+    elif not is_encodable(path):
+        reason = "the image path is not valid Unicode"
+    elif path.startswith("/") or re.match(r"[A-Za-z]:", path):
+        reason = "absolute path; image paths are relative to the image root"
+    elif ".." in path.split("/"):
+        reason = "the path leaves the image root (..)"
+    if reason:
+        raise RejectedError(storable(text), reason)
+    return PurePosixPath(path).as_posix()
+
+
+def view_of(path: str) -> str:
+    """The view of an image: the first folder of its path.
+
+    Raises:
+        RejectedError: when the image lies in no folder.
+    """
+    first, _, rest = path.partition("/")
+    if not rest:
+        raise RejectedError(storable(path), "the image lies in no view folder")
+    return first
+
+
+def locate(root: Path, path: str) -> Path:
+    """The regular file behind `path`, links followed, proved to lie under `root`.
+
+    Raises:
+        RejectedError: when it is missing, is no regular file, or a link leads out of the root.
+    """
+    try:
+        found = (root / path).resolve(strict=True)
+        if not found.is_relative_to(root.resolve()):
+            raise RejectedError(storable(path), "a link leads out of the image root")
+        # A named pipe or a device would block the reader for ever.
+        if not found.is_file():
+            raise RejectedError(storable(path), "not a regular file")
+    except FileNotFoundError:
+        raise RejectedError(storable(path), "the image file is missing") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RejectedError(storable(path), f"the image file cannot be reached: {_cause(error)}") from None
+    return found
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)

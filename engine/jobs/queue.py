@@ -1,0 +1,76 @@
+"""In which order queued jobs are started, and what keeps one waiting. Pure: all that it knows is in the job rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.store.reader import Reader
+from engine.store.records import JobRow
+from engine.types import ACTIVE, JobKind, Split, State
+
+_SPLIT_ORDER = (None, Split.TRAIN, Split.VALIDATION, Split.TEST)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """One queued job in its place."""
+
+    job: JobRow
+    blocked: str
+    """Why it cannot start yet, with the way out; "" when it waits for a free device alone."""
+
+
+def queue(reader: Reader) -> list[QueueEntry]:
+    """All queued jobs in the order in which they will be started: by priority, then by time of queueing."""
+    return order(reader.jobs())
+
+
+def next_job(reader: Reader, loaded: Iterable[str] = ()) -> JobRow | None:
+    """The job that a free device should start now (every job may run on every device); None when nothing can start.
+
+    Args:
+        reader: the workspace's records.
+        loaded: subjects that some living process serves, besides those of active rows: between two evaluations of
+            one process neither row is active.
+    """
+    taken = set(loaded)
+    return next((entry.job for entry in queue(reader) if not entry.blocked and entry.job.subject not in taken), None)
+
+
+def order(jobs: Sequence[JobRow]) -> list[QueueEntry]:
+    """Queue entries of the queued ones among `jobs`; the active ones among them may block others."""
+    at_work = {job.subject: job for job in jobs if job.state in ACTIVE and job.subject}
+    queued = sorted((job for job in jobs if job.state == State.QUEUED), key=_place)
+    return [QueueEntry(job, _blocked(job, at_work.get(job.subject))) for job in queued]
+
+
+def _place(job: JobRow) -> tuple[int, float, int, bool, int]:
+    # Validation before test: the threshold of the one is used by the other.
+    return -job.priority, job.queued_at, _SPLIT_ORDER.index(job.split), job.kind == JobKind.EVALUATION, job.id
+
+
+def _blocked(job: JobRow, neighbour: JobRow | None) -> str:
+    if job.kind == JobKind.TRAINING:
+        return ""
+    if job.after_run and job.run_state != State.SUCCEEDED:
+        return _waits_for_run(job)
+    if neighbour is not None:
+        # One process serves all evaluations of a subject, so that the model is loaded once.
+        return f"evaluation {neighbour.id} has the same model loaded and will take this one next"
+    return ""
+
+
+def _waits_for_run(job: JobRow) -> str:
+    if job.run_state in (State.FAILED, State.INTERRUPTED):
+        return (
+            f"run {job.run_id} {_was(job.run_state)}: `sonotune resume {job.run_id}` goes on with it, "
+            f"`sonotune cancel --evaluation {job.id}` drops this evaluation"
+        )
+    if job.run_state == State.CANCELLED:
+        return f"run {job.run_id} was cancelled: `sonotune cancel --evaluation {job.id}` drops this evaluation"
+    return f"waits for run {job.run_id} ({job.run_state})"
+
+
+def _was(state: State) -> str:
+    return "failed" if state == State.FAILED else "was interrupted"

@@ -1,0 +1,87 @@
+"""What the keys of a recipe may not hold together, each rule with the keys it looks at.
+
+The rules see plain values by dotted key, so that they can run beside field errors: a rule is left out only where one of
+its own keys is at fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.questions.prompts import QUESTIONS, REPORT_ID, prompt_variants
+from engine.recipe.text import quoted, shown
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One impossible combination."""
+
+    keys: tuple[str, ...]
+    check: Callable[..., str | None]
+    """Takes the values of `keys` in order; what is wrong in words, or None."""
+
+
+def _one_part(vision: bool, language: bool) -> str | None:
+    return None if vision or language else "both are false, so nothing would be trained; set at least one to true"
+
+
+def _once(items: Sequence[str]) -> str | None:
+    twice = [item for item in dict.fromkeys(items) if items.count(item) > 1]
+    return f"{quoted(twice)} named more than once; name each once" if twice else None
+
+
+def _mixed(questions: Sequence[str]) -> bool:
+    return REPORT_ID in questions and set(questions) != {REPORT_ID}
+
+
+def _report_alone(questions: Sequence[str]) -> str | None:
+    if not _mixed(questions):
+        return None
+    return (
+        f'"{REPORT_ID}" cannot be mixed with single questions; '
+        f'valid: ["{REPORT_ID}"] alone, or any of {quoted(QUESTIONS)}'
+    )
+
+
+def _prompt_exists(prompt: str, questions: Sequence[str]) -> str | None:
+    asked = list(dict.fromkeys(questions))
+    lacking = [question for question in asked if prompt not in prompt_variants(question)]
+    if not lacking or _mixed(questions):
+        return None
+    common = [
+        variant for variant in prompt_variants(asked[0]) if all(variant in prompt_variants(other) for other in asked)
+    ]
+    verb = "does" if len(lacking) == 1 else "do"
+    return (
+        f"found {shown(prompt)}, which {', '.join(lacking)} {verb} not have; "
+        f"valid for {', '.join(asked)}: {quoted(common)}"
+    )
+
+
+RULES = (
+    Rule(("lora.vision", "lora.language"), _one_part),
+    Rule(("lora.attention", "lora.mlp"), _one_part),
+    Rule(("data.questions",), _once),
+    Rule(("data.questions",), _report_alone),
+    Rule(("data.prompt", "data.questions"), _prompt_exists),
+    Rule(("evaluation.splits",), _once),
+)
+
+
+def combination_problems(values: Values) -> list[tuple[tuple[str, ...], str]]:
+    """The rules that `values` breaks, as (keys, what is wrong).
+
+    Args:
+        values: values by dotted key, each valid by itself; a rule whose keys are not all there is skipped.
+    """
+    problems = []
+    for rule in RULES:
+        if all(key in values for key in rule.keys):
+            problem = rule.check(*(values[key] for key in rule.keys))
+            if problem:
+                problems.append((rule.keys, problem))
+    return problems

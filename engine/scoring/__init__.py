@@ -1,0 +1,1 @@
+"""Figures with their intervals, from verdicts and probabilities alone. Pure: numpy, scikit-learn, statsmodels."""

@@ -1,0 +1,191 @@
+"""Scores of Q7, over all cases and for each view, every one with n and a 95 % interval.
+
+Two decisions are scored. The plain names decide by P(abnormal) >= threshold, which every case with a probability has.
+The names with `text_` take the verdict of the generated text, where an unclear or unparseable answer is never right:
+it counts against accuracy and against the sensitivity or specificity of its class, and `unparseable_rate` tells how
+many there were. Cases whose own target is neither normal nor abnormal belong to `unparseable_rate` alone.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from engine.scoring.binary import auroc, balanced_accuracy, matthews
+from engine.scoring.intervals import Counts, Figures, percentile_interval, resampled_counts, wilson
+from engine.types import Score, Verdict
+
+NO_THRESHOLD = 0.5
+"""Threshold where none can be chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCase:
+    """One case as the scores see it."""
+
+    view: str
+    target: Verdict
+    verdict: Verdict
+    """What the generated text says."""
+    p_abnormal: float | None
+    """Probability of an abnormal answer, in 0..1; None where no candidates were scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """How many cases of each class were called right."""
+
+    hits: int
+    positives: int
+    rejections: int
+    negatives: int
+
+
+def score_normality(
+    rows: Sequence[ScoredCase], threshold: float, *, seed: int = 0, resamples: int = 2000
+) -> list[Score]:
+    """Every score of Q7, in scope `all` and in `view:NAME` for each view in alphabetical order.
+
+    Proportions have Wilson intervals; balanced accuracy, MCC and AUROC the percentile interval of a bootstrap
+    stratified by class. Where a class has no case, the figures that need it are None; n says how many cases there were.
+
+    Args:
+        rows: the cases; an empty list gives no score.
+        threshold: P(abnormal) from which a case is called abnormal.
+        seed: of the bootstrap; each scope has its own stream, so one view never depends on the others.
+        resamples: of the bootstrap.
+    """
+    scopes: dict[str, list[ScoredCase]] = {"all": list(rows)} if rows else {}
+    views: dict[str, list[ScoredCase]] = defaultdict(list)
+    for row in rows:
+        views[row.view].append(row)
+    scopes |= {f"view:{view}": views[view] for view in sorted(views)}
+    return [
+        score
+        for scope, members in scopes.items()
+        for score in _scope_scores(scope, members, threshold, (seed, zlib.crc32(scope.encode())), resamples)
+    ]
+
+
+def choose_threshold(rows: Sequence[ScoredCase]) -> float:
+    """The threshold on P(abnormal) with the highest balanced accuracy; among equals the one closest to 0.5.
+
+    Candidates are the midpoints between neighbouring distinct scores, one below all of them and one above. Meant for
+    the validation split: chosen on the cases that it then judges, it flatters.
+
+    Returns:
+        A threshold in 0..1; 0.5 where the rows lack one of the classes.
+    """
+    scores, positives, negatives = _by_score(_decided(rows))
+    if not positives.sum() or not negatives.sum():
+        return NO_THRESHOLD
+    edges = np.concatenate([[0.0], scores, [1.0]])
+    middles = (edges[:-1] + edges[1:]) / 2
+    middles = np.where(middles > edges[:-1], middles, edges[1:])  # neighbours without a float between them
+    if scores[-1] >= 1.0:
+        middles = middles[:-1]  # nothing lies above all scores
+    called = len(middles)
+    hits = positives.sum() - np.concatenate([[0], np.cumsum(positives)])[:called]
+    rejections = np.concatenate([[0], np.cumsum(negatives)])[:called]
+    # whole numbers: equal balanced accuracies compare as equal
+    gain = hits * negatives.sum() + rejections * positives.sum()
+    best = middles[gain == gain.max()]
+    return float(best[np.argmin(np.abs(best - 0.5))])
+
+
+def _decided(rows: Sequence[ScoredCase]) -> list[ScoredCase]:
+    """Cases of either class with a probability; a model that overflowed says NaN, which is none."""
+    return [row for row in _binary(rows) if row.p_abnormal is not None and isfinite(row.p_abnormal)]
+
+
+def _binary(rows: Sequence[ScoredCase]) -> list[ScoredCase]:
+    return [row for row in rows if row.target in {Verdict.NORMAL, Verdict.ABNORMAL}]
+
+
+def _by_score(rows: Sequence[ScoredCase]) -> tuple[Figures, Counts, Counts]:
+    """Distinct scores ascending, and how many abnormal and normal cases have each; all of shape (scores,)."""
+    scores, position = np.unique(np.array([row.p_abnormal for row in rows], dtype=np.float64), return_inverse=True)
+    abnormal = np.array([row.target is Verdict.ABNORMAL for row in rows], dtype=bool)
+    positives = np.bincount(position[abnormal], minlength=len(scores))
+    negatives = np.bincount(position[~abnormal], minlength=len(scores))
+    return scores, positives, negatives
+
+
+def _scope_scores(
+    scope: str, rows: Sequence[ScoredCase], threshold: float, seed: tuple[int, int], resamples: int
+) -> Iterator[Score]:
+    decided, spoken = _decided(rows), _binary(rows)
+    scores, positives, negatives = _by_score(decided)
+    called = scores >= threshold
+    tally = _Tally(
+        int(positives[called].sum()), int(positives.sum()), int(negatives[~called].sum()), int(negatives.sum())
+    )
+    yield from _proportions(scope, "", tally)
+    yield from _bootstrapped(scope, positives, negatives, called, seed, resamples)
+    text = _tally_of_text(spoken)
+    yield from _proportions(scope, "text_", text)
+    yield _balanced_text(scope, text, seed, resamples)
+    yield _proportion(scope, "unparseable_rate", sum(row.verdict is Verdict.UNPARSEABLE for row in rows), len(rows))
+
+
+def _tally_of_text(rows: Sequence[ScoredCase]) -> _Tally:
+    abnormal = [row.verdict for row in rows if row.target is Verdict.ABNORMAL]
+    normal = [row.verdict for row in rows if row.target is Verdict.NORMAL]
+    return _Tally(abnormal.count(Verdict.ABNORMAL), len(abnormal), normal.count(Verdict.NORMAL), len(normal))
+
+
+def _proportions(scope: str, prefix: str, tally: _Tally) -> Iterator[Score]:
+    right, n = tally.hits + tally.rejections, tally.positives + tally.negatives
+    yield _proportion(scope, f"{prefix}accuracy", right, n)
+    yield _proportion(scope, f"{prefix}sensitivity", tally.hits, tally.positives)
+    yield _proportion(scope, f"{prefix}specificity", tally.rejections, tally.negatives)
+
+
+def _proportion(scope: str, name: str, successes: int, n: int) -> Score:
+    low, high = wilson(successes, n)
+    return Score(scope, name, successes / n if n else None, low, high, n)
+
+
+def _bootstrapped(
+    scope: str, positives: Counts, negatives: Counts, called: np.ndarray, seed: tuple[int, int], resamples: int
+) -> Iterator[Score]:
+    """Balanced accuracy, MCC and AUROC; all three from the same resamples."""
+    pos, neg = int(positives.sum()), int(negatives.sum())
+    names = ("balanced_accuracy", "mcc", "auroc")
+    if not pos or not neg:
+        yield from (Score(scope, name, None, None, None, pos + neg) for name in names)
+        return
+
+    def figures(drawn_pos: Counts, drawn_neg: Counts) -> Figures:
+        hits = np.asarray(drawn_pos[:, called].sum(axis=1), dtype=np.int64)
+        rejections = np.asarray(drawn_neg[:, ~called].sum(axis=1), dtype=np.int64)
+        return np.stack(
+            [
+                balanced_accuracy(hits, pos, rejections, neg),
+                matthews(hits, pos, rejections, neg),
+                auroc(drawn_pos, drawn_neg),
+            ]
+        )
+
+    values = figures(positives[None], negatives[None])[:, 0]
+    generator = np.random.default_rng(seed)
+    draws = [figures(*drawn) for drawn in resampled_counts(positives, negatives, resamples, generator)]
+    for name, value, resampled in zip(names, values, np.concatenate(draws, axis=1), strict=True):
+        yield Score(scope, name, float(value), *percentile_interval(resampled), pos + neg)
+
+
+def _balanced_text(scope: str, tally: _Tally, seed: tuple[int, int], resamples: int) -> Score:
+    """Balanced accuracy of the generated text; hits and rejections of a stratified resample are binomial."""
+    name, pos, neg = "text_balanced_accuracy", tally.positives, tally.negatives
+    if not pos or not neg:
+        return Score(scope, name, None, None, None, pos + neg)
+    generator = np.random.default_rng((*seed, 1))
+    hits = generator.binomial(pos, tally.hits / pos, size=resamples)
+    rejections = generator.binomial(neg, tally.rejections / neg, size=resamples)
+    value = (tally.hits / pos + tally.rejections / neg) / 2
+    return Score(scope, name, value, *percentile_interval(balanced_accuracy(hits, pos, rejections, neg)), pos + neg)

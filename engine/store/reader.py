@@ -1,0 +1,214 @@
+"""The reader: a read-only connection for everything that looks at runs.db."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from engine.errors import JobError
+from engine.store import leaderboard
+from engine.store.connection import BUSY_SECONDS, explained, open_read_only
+from engine.store.mapping import columns, from_row, select
+from engine.store.records import (
+    EvaluationRow,
+    ImageRow,
+    JobRow,
+    LookRow,
+    MetricPoint,
+    Note,
+    Request,
+    RunRow,
+    SampleRow,
+    StudyRow,
+)
+from engine.store.views import JOBS
+from engine.types import ACTIVE, DatasetRecord, Event, JobKind, Prediction, Score, Split, State
+from engine.workspace import Workspace
+
+Record = TypeVar("Record")
+
+
+class Reader:
+    """Reads runs.db and can't change it; a context manager, to be used from the thread that opened it."""
+
+    def __init__(self, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Open the workspace's database; StoreError where it is missing, foreign, damaged or of another version."""
+        self.workspace = workspace
+        self._connection = open_read_only(workspace.database, busy_seconds)
+
+    @classmethod
+    def open_or_none(cls, workspace: Workspace) -> Reader | None:
+        """A reader, or None where nothing has been recorded yet."""
+        database = workspace.database
+        # An empty file is one that another process is about to fill.
+        return cls(workspace) if database.exists() and database.stat().st_size else None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed something; costs microseconds."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    # ----- runs and evaluations
+
+    def runs(self, states: Iterable[State] = (), *, study: str | None = None, limit: int = -1) -> list[RunRow]:
+        """Runs, newest first; of some states only, of one study only, at most `limit` (-1: all)."""
+        where, parameters = _where(state=tuple(states), study=study)
+        return self._records(RunRow, "runs", f"{where} ORDER BY id DESC LIMIT ?", (*parameters, limit))
+
+    def run(self, id_or_name: int | str) -> RunRow:
+        """One run, by its number (also written as text) or its name; a number wins over a name that looks like one.
+
+        Raises:
+            JobError: there is none.
+        """
+        found = self._records(RunRow, "runs", "WHERE id = ?", (id_or_name,)) if str(id_or_name).isdecimal() else []
+        found = found or self._records(RunRow, "runs", "WHERE name = ?", (str(id_or_name),))
+        if not found:
+            raise JobError(f"There is no run {id_or_name}", next_step="`sonotune runs` lists them.")
+        return found[0]
+
+    def evaluations(
+        self,
+        run_id: int | None = None,
+        states: Iterable[State] = (),
+        *,
+        reference: bool = False,
+    ) -> list[EvaluationRow]:
+        """Evaluations, oldest first; of one run only, of some states only, or reference rows only."""
+        where, parameters = _where(state=tuple(states), run_id=run_id)
+        if reference:
+            where += " AND reference IS NOT NULL"
+        return self._records(EvaluationRow, "evaluations", f"{where} ORDER BY id", parameters)
+
+    def evaluation(self, evaluation_id: int) -> EvaluationRow:
+        """One evaluation; JobError where there is none."""
+        found = self._records(EvaluationRow, "evaluations", "WHERE id = ?", (evaluation_id,))
+        if not found:
+            raise JobError(
+                f"There is no evaluation {evaluation_id}", next_step="`sonotune show RUN` lists those of a run."
+            )
+        return found[0]
+
+    def jobs(self, states: Iterable[State] = (State.QUEUED, *ACTIVE)) -> list[JobRow]:
+        """Runs and evaluations in these states, in one list, by kind and id."""
+        where, parameters = _where(state=tuple(states))
+        return self._records(JobRow, f"({JOBS})", f"{where} ORDER BY kind DESC, id", parameters)
+
+    def job(self, kind: JobKind, job_id: int) -> JobRow:
+        """One run or evaluation as a job; JobError where there is none."""
+        where, parameters = _where(kind=kind.value, id=job_id)
+        found = self._records(JobRow, f"({JOBS})", where, parameters)
+        if not found:
+            raise JobError(f"There is no {kind} job {job_id}", next_step="`sonotune runs` lists what there is.")
+        return found[0]
+
+    # ----- what jobs leave behind
+
+    def metrics(self, run_id: int, keys: Sequence[str] = (), after_id: int = 0) -> list[MetricPoint]:
+        """Points of a run's curves with an id above `after_id`, in the order of writing; all keys where none given."""
+        where, parameters = _where(run_id=run_id, key=tuple(keys))
+        return self._records(MetricPoint, "metrics", f"{where} AND id > ? ORDER BY id", (*parameters, after_id))
+
+    def metric_keys(self, run_id: int) -> list[str]:
+        """Names of the curves that a run has."""
+        return [str(row[0]) for row in self._rows("SELECT DISTINCT key FROM metrics WHERE run_id = ?", (run_id,))]
+
+    def samples(
+        self, *, run_id: int | None = None, evaluation_id: int | None = None, after_id: int = 0
+    ) -> list[SampleRow]:
+        """Telemetry of one job with an id above `after_id`, oldest first."""
+        where, parameters = _where(run_id=run_id, evaluation_id=evaluation_id)
+        return self._records(SampleRow, "samples", f"{where} AND id > ? ORDER BY id", (*parameters, after_id))
+
+    def events(self, *, run_id: int | None = None, evaluation_id: int | None = None, after_id: int = 0) -> list[Event]:
+        """History of one job, or of all, with an id above `after_id`, oldest first."""
+        where, parameters = _where(run_id=run_id, evaluation_id=evaluation_id)
+        return self._records(Event, "events", f"{where} AND id > ? ORDER BY id", (*parameters, after_id))
+
+    def requests(self, *, run_id: int | None = None, evaluation_id: int | None = None) -> list[Request]:
+        """What was asked of a job, oldest first, settled or not."""
+        where, parameters = _where(run_id=run_id, evaluation_id=evaluation_id)
+        return self._records(Request, "requests", f"{where} ORDER BY id", parameters)
+
+    def predictions(self, evaluation_id: int) -> list[Prediction]:
+        """What the model said of every case, in path order."""
+        return self._records(
+            Prediction, "predictions", "WHERE evaluation_id = ? ORDER BY path, question", (evaluation_id,)
+        )
+
+    def scores(self, evaluation_id: int) -> list[Score]:
+        """Figures of one evaluation, by scope and name."""
+        return self._records(Score, "scores", "WHERE evaluation_id = ? ORDER BY scope, name", (evaluation_id,))
+
+    def leaderboard(
+        self, question: str | None = None, split: Split | None = None, dataset: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Rows of the leaderboard: see `engine.store.leaderboard.rows`."""
+        with explained(self.workspace.database):
+            return leaderboard.rows(self._connection, question, split, dataset)
+
+    # ----- data and annotations
+
+    def datasets(self) -> list[DatasetRecord]:
+        """All imported datasets, by name."""
+        return self._records(DatasetRecord, "datasets", "ORDER BY name")
+
+    def dataset(self, name: str) -> DatasetRecord | None:
+        """One dataset; None where it was not imported."""
+        found = self._records(DatasetRecord, "datasets", "WHERE name = ?", (name,))
+        return found[0] if found else None
+
+    def images(self, dataset: str) -> list[ImageRow]:
+        """Images of a dataset in path order, problems included."""
+        return self._records(ImageRow, "images", "WHERE dataset = ? ORDER BY path, id", (dataset,))
+
+    def tags(self, run_id: int) -> list[str]:
+        """Tags of a run, in alphabetical order."""
+        return [str(row[0]) for row in self._rows("SELECT tag FROM tags WHERE run_id = ? ORDER BY tag", (run_id,))]
+
+    def notes(self, run_id: int) -> list[Note]:
+        """Notes on a run, oldest first."""
+        return self._records(Note, "notes", "WHERE run_id = ? ORDER BY id", (run_id,))
+
+    def studies(self) -> list[StudyRow]:
+        """All studies, by name."""
+        return self._records(StudyRow, "studies", "ORDER BY name")
+
+    def test_looks(self, dataset: str, split_fingerprint: str) -> list[LookRow]:
+        """Looks at one test split, oldest first."""
+        where = "WHERE dataset = ? AND split_fingerprint = ? ORDER BY id"
+        return self._records(LookRow, "test_looks", where, (dataset, split_fingerprint))
+
+    def _records(self, record: type[Record], table: str, rest: str, parameters: Sequence[Any] = ()) -> list[Record]:
+        rows = self._rows(select(table, columns(record), rest), parameters)
+        return [from_row(record, row) for row in rows]
+
+    def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with explained(self.workspace.database):
+            return self._connection.execute(statement, tuple(parameters)).fetchall()
+
+
+def _where(**filters: Any) -> tuple[str, tuple[Any, ...]]:
+    """A WHERE clause: equality for values, IN for tuples; None and () filter nothing. Names are literals above."""
+    parts = ["1"]
+    parameters: list[Any] = []
+    for name, wanted in filters.items():
+        if wanted is None or wanted == ():
+            continue
+        values = wanted if isinstance(wanted, tuple) else (wanted,)
+        parts.append(f"{name} IN ({', '.join('?' * len(values))})")
+        parameters.extend(str(value) if isinstance(value, State) else value for value in values)
+    return f"WHERE {' AND '.join(parts)}", tuple(parameters)

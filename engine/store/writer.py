@@ -1,0 +1,38 @@
+"""The writer: what processes use to change runs.db."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from engine.store.connection import BUSY_SECONDS, open_writable
+from engine.store.writer_annotations import AnnotationWrites
+from engine.store.writer_base import Clock
+from engine.store.writer_jobs import JobWrites
+from engine.store.writer_results import ResultWrites
+from engine.workspace import Workspace
+
+
+class Writer(JobWrites, ResultWrites, AnnotationWrites):
+    """One writing connection; a context manager, to be used from the thread that opened it."""
+
+    @classmethod
+    def open(cls, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS, clock: Clock = time.time) -> Writer:
+        """Open the workspace's runs.db, made or brought up to date where needed.
+
+        Raises:
+            StoreError: it lies on a network file system, is newer than this program, foreign, locked or damaged.
+        """
+        return cls(open_writable(workspace.database, busy_seconds), workspace.database, clock)
+
+    def close(self) -> None:
+        """Close the connection; the writer is of no use afterwards."""
+        self._connection.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,47 @@
+"""Writing what jobs measure: metrics, telemetry, predictions, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engine.store.mapping import columns, insert, to_row
+from engine.store.writer_base import OWNERS, WriterBase
+from engine.telemetry import GpuSample, HostSample
+from engine.types import JobKind, Prediction, Score
+
+_METRIC = "INSERT OR REPLACE INTO metrics (run_id, key, step, value, time) VALUES (?, ?, ?, ?, ?)"
+
+
+class ResultWrites(WriterBase):
+    """The part of the writer that running jobs use all the time."""
+
+    def add_metrics(self, run_id: int, step: int, values: Mapping[str, float], time: float | None = None) -> None:
+        """Record the metrics of one training step, and the step as the run's progress, in one short transaction.
+
+        A step that is done again after a resume replaces its earlier values.
+        """
+        now = self._now() if time is None else time
+        with self._transaction() as connection:
+            connection.executemany(_METRIC, [(run_id, key, step, value, now) for key, value in values.items()])
+            connection.execute("UPDATE runs SET step = ? WHERE id = ?", (step, run_id))
+
+    def add_samples(self, kind: JobKind, job_id: int, host: HostSample, gpu: GpuSample | None = None) -> None:
+        """Record one telemetry sample of a job; without a GPU its columns stay NULL."""
+        values = {**to_row(host), **({f"gpu_{name}": value for name, value in to_row(gpu).items()} if gpu else {})}
+        with self._transaction():
+            self._insert("samples", {"time": self._now(), OWNERS[kind]: job_id, **values})
+
+    def add_predictions(self, evaluation_id: int, predictions: Iterable[Prediction]) -> None:
+        """Store what the model said, one row a case, in one transaction; the same case again replaces its row."""
+        statement = insert("predictions", ("evaluation_id", *columns(Prediction)), replace=True)
+        rows = [{"evaluation_id": evaluation_id, **to_row(prediction)} for prediction in predictions]
+        with self._transaction() as connection:
+            connection.executemany(statement, rows)
+
+    def add_scores(self, evaluation_id: int, scores: Iterable[Score]) -> None:
+        """Replace all scores of an evaluation, in one transaction."""
+        statement = insert("scores", ("evaluation_id", *columns(Score)))
+        rows = [{"evaluation_id": evaluation_id, **to_row(score)} for score in scores]
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM scores WHERE evaluation_id = ?", (evaluation_id,))
+            connection.executemany(statement, rows)

@@ -1,0 +1,64 @@
+"""How fast the training steps are. Plain counting, so that recording costs next to nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass(slots=True)
+class StepMeter:
+    """Samples, tokens and seconds of the current optimizer step, and of all steps of this process.
+
+    A step lasts from the end of the last one to its own end, data loading included; checkpoints and validation losses
+    are left out, because `mark` is called after them.
+    """
+
+    clock: Callable[[], float] = time.perf_counter
+    samples: int = 0
+    steps: int = 0
+    total_samples: int = 0
+    total_tokens: int = 0
+    total_seconds: float = 0.0
+    _tokens: list[torch.Tensor] = field(default_factory=list)
+    _since: float | None = None
+
+    def mark(self) -> None:
+        """Start counting time from now."""
+        self._since = self.clock()
+
+    def count(self, samples: int, tokens: torch.Tensor) -> None:
+        """Add a micro-batch; `tokens` stays on its device, so that the GPU is not waited for here."""
+        self.samples += samples
+        self._tokens.append(tokens)
+
+    def finish_step(self) -> dict[str, float]:
+        """Seconds, samples a second and tokens a second (pads not counted) of the step that ends now."""
+        now = self.clock()
+        seconds = max(now - (now if self._since is None else self._since), 1e-9)
+        tokens = sum(int(count.item()) for count in self._tokens)
+        figures = {
+            "step_seconds": seconds,
+            "samples_per_second": self.samples / seconds,
+            "tokens_per_second": tokens / seconds,
+        }
+        self.steps += 1
+        self.total_samples += self.samples
+        self.total_tokens += tokens
+        self.total_seconds += seconds
+        self.samples = 0
+        self._tokens.clear()
+        self._since = now
+        return figures
+
+    def rates(self) -> dict[str, float]:
+        """Samples and tokens a second over all steps of this process; empty before the first step."""
+        if not self.steps:
+            return {}
+        return {
+            "samples_per_second": self.total_samples / self.total_seconds,
+            "tokens_per_second": self.total_tokens / self.total_seconds,
+        }

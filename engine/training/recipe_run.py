@@ -1,0 +1,181 @@
+"""One training run, from top to bottom: model, data, training, save.
+
+Everything that decides the result is in the recipe. The same call continues a run that was interrupted: where a
+complete checkpoint lies in the run's folder, weights, optimizer, schedule, random numbers and data order go on from it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from trl import SFTConfig
+
+from engine.training.backends import BackendChoice
+from engine.training.callbacks import Requests, RunCallback
+from engine.training.checkpoints import checkpoint_step, latest_checkpoint
+from engine.training.collator import AnswerCollator
+from engine.training.dataset import TrainingData, prepare_data
+from engine.training.encoding import Encoder
+from engine.training.lora_targets import lora_modules
+from engine.training.meter import StepMeter
+from engine.training.model import load_for_training, parameter_counts, save_adapter, wants_checkpointing
+from engine.training.record import RunRecord, final_loss, git_revision, peaks, versions
+from engine.training.schedule import planned_steps, warmup_steps
+from engine.training.trainer import AnswerTrainer
+from engine.types import Case, Split
+
+if TYPE_CHECKING:
+    from engine.recipe import Recipe
+
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+KEPT_CHECKPOINTS = 2
+LOADER_WORKERS = 8
+"""Processes that decode images where they do not fit into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """Everything that a run needs."""
+
+    recipe: Recipe
+    source: str
+    """Folder or hub id of the base model (`engine.training.model_files.resolve_model`)."""
+    directory: Path
+    """The run's folder: adapter/ and checkpoints/ go there."""
+    cases: Callable[[Split], Sequence[Case]]
+    """Cases of a split of the dataset."""
+    choice: BackendChoice
+    device: torch.device
+    record: RunRecord
+    requests: Requests
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """How a run ended."""
+
+    stopped: bool
+    """The user asked to save and stop before the planned end."""
+    step: int
+    final_loss: float | None
+    adapter_sha256: str
+
+
+def train(job: TrainingJob) -> TrainingResult:
+    """Train one adapter.
+
+    Raises:
+        ModelError, DataError: model or data cannot be used.
+        TrainingDiverged: the loss became NaN or infinite; no adapter is written.
+        Cancelled: the user cancelled; nothing is written.
+    """
+    recipe, record = job.recipe, job.record
+    started = time.perf_counter()
+
+    # --- model ---
+    model, processor = load_for_training(recipe, job.source, job.choice, job.device)
+    trained, total = parameter_counts(model)
+    record.progress(
+        backend=job.choice.backend,
+        backend_reason=job.choice.reason,
+        quantization=job.choice.quantization,
+        packing="off",
+        versions=versions(),
+        git_revision=git_revision(),
+        gpu_name=torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else None,
+        trained_parameters=trained,
+        total_parameters=total,
+        lora_modules=len(lora_modules(name for name, _ in model.named_modules())),
+    )
+
+    # --- data ---
+    data = prepare_data(recipe, processor, job.cases)
+    collator = AnswerCollator(data.examples, Encoder(processor), data.pixels)
+    record.progress(load_seconds=time.perf_counter() - started)
+
+    # --- training ---
+    meter = StepMeter()
+    callback = RunCallback(record, job.requests, meter)
+    trainer = AnswerTrainer(
+        meter=meter,
+        model=model,
+        args=arguments(job, data),
+        data_collator=collator,
+        train_dataset=data.train_rows,
+        eval_dataset=data.validation_rows,
+        processing_class=processor,
+        callbacks=[callback],
+    )
+    checkpoint = latest_checkpoint(job.directory / "checkpoints")
+    planned = planned_steps(recipe, data.trained)
+    if checkpoint is not None and checkpoint_step(checkpoint) == planned:
+        # Only the saving was missed; the trainer would take one more step.
+        trainer.restore(checkpoint)
+    else:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+
+    # --- save ---
+    digest = save_adapter(trainer.model, job.directory / "adapter", recipe.model.id)
+    history = trainer.state.log_history
+    loss = final_loss([entry["loss"] for entry in history if "loss" in entry])
+    record.progress(
+        adapter_sha256=digest,
+        final_loss=loss,
+        step=trainer.state.global_step,
+        train_seconds=sum(entry.get("step_seconds", 0.0) for entry in history),
+        evaluation_seconds=sum(entry.get("eval_runtime", 0.0) for entry in history),
+        **meter.rates(),
+        **peaks(),
+    )
+    step = trainer.state.global_step
+    return TrainingResult(callback.stopped and step < planned, step, loss, digest)
+
+
+def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:
+    """The recipe's training section in the words of TRL."""
+    training, gpu = job.recipe.training, job.device.type == "cuda"
+    return SFTConfig(
+        output_dir=str(job.directory / "checkpoints"),
+        num_train_epochs=training.epochs,
+        max_steps=training.max_steps or -1,
+        per_device_train_batch_size=training.batch,
+        per_device_eval_batch_size=training.batch,
+        gradient_accumulation_steps=training.accumulation,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=SCHEDULES[training.schedule],
+        warmup_steps=warmup_steps(training.warmup, planned_steps(job.recipe, data.trained)),
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        optim="adamw_torch",
+        seed=training.seed,
+        data_seed=training.seed,
+        # Precision and place.
+        use_cpu=not gpu,
+        bf16=gpu,
+        gradient_checkpointing=wants_checkpointing(job.recipe, gpu),
+        # The reentrant kind would leave the vision tower's adapter without gradients.
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        # Data: the collator makes whole batches; TRL neither prepares nor truncates (it would cut image tokens).
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        max_length=None,
+        dataloader_num_workers=0 if data.pixels.cached else min(LOADER_WORKERS, os.cpu_count() or 1),
+        dataloader_pin_memory=gpu,
+        # Record: every step, through the callback; NaN must be seen.
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        save_strategy="steps",
+        save_steps=training.checkpoint_steps or planned_steps(job.recipe, data.trained),
+        save_total_limit=KEPT_CHECKPOINTS,
+        eval_strategy="steps" if training.evaluation_steps else "no",
+        eval_steps=training.evaluation_steps or None,
+        prediction_loss_only=True,
+    )

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.data.importers.phantoms import import_phantoms
+from engine.data.labels import target_text
+from engine.data.manifest import open_dataset
+from engine.evaluation.__main__ import main
+from engine.evaluation.judging import judge
+from engine.evaluation.majority import majority_answer
+from engine.evaluation.protocol import build_protocol
+from engine.evaluation.scores import choose
+from engine.recipe import Recipe, recipe_json
+from engine.store.reader import Reader
+from engine.store.records import EvaluationRow
+from engine.store.writer import Writer
+from engine.types import JobKind, Reference, Split, State
+from engine.workspace import Workspace
+
+Build = Callable[..., Recipe]
+
+
+@dataclass
+class Desk:
+    """Queues and carries out evaluations of one trained run."""
+
+    workspace: Workspace
+    writer: Writer
+    recipe: Recipe
+    run_id: int
+
+    def queue(self, split: Split, question: str = "Q7", reference: Reference | None = None, **protocol: Any) -> int:
+        settings = {"prompt": "detailed", "image_size": 96, "max_new_tokens": 4, **protocol}
+        return self.writer.create_evaluation(
+            None if reference else self.run_id,
+            reference,
+            self.recipe.model.id,
+            "phantoms",
+            split,
+            question,
+            json.dumps(settings),
+            "",
+            "",
+            False,
+        )
+
+    def evaluate(self, evaluation_id: int) -> int:
+        return main([str(evaluation_id), "--workspace", str(self.workspace.root)])
+
+    def row(self, evaluation_id: int) -> EvaluationRow:
+        with Reader(self.workspace) as reader:
+            return reader.evaluation(evaluation_id)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Path:
+    """A workspace with phantoms and an adapter of an untrained model, under outputs/adapter."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from engine.training.lora_targets import target_pattern
+    from engine.training.model import load_base, save_adapter
+
+    root = tmp_path_factory.mktemp("evaluated")
+    import_phantoms(Workspace(root), "phantoms", count=60, seed=1, abnormal_share=0.5, size=96, processes=1)
+    torch.manual_seed(0)
+    pattern = target_pattern(vision=True, language=True, attention=True, mlp=True)
+    tuned = get_peft_model(
+        load_base(str(base_folder), "none", torch.device("cpu")),
+        LoraConfig(r=4, lora_alpha=16, target_modules=pattern, init_lora_weights=False),
+    )
+    save_adapter(tuned, root / "adapter", "assets/base-model")
+    return root
+
+
+@pytest.fixture
+def desk(trained: Path, tmp_path: Path, base_folder: Path, recipe: Build) -> Iterator[Desk]:
+    root = shutil.copytree(trained, tmp_path / "workspace")
+    workspace = Workspace(root)
+    wanted = recipe(model={"id": str(base_folder)})
+    record = open_dataset(workspace, "phantoms").record
+    with Writer.open(workspace) as writer:
+        run_id = writer.create_run(
+            "tiny", recipe_json(wanted), "phantoms", record.fingerprint, record.split_fingerprint, wanted.model.id, 7
+        )
+        with Reader(workspace) as reader:
+            directory = root / reader.run(run_id).directory
+        directory.mkdir(parents=True)
+        shutil.copytree(root / "adapter", directory / "adapter")
+        yield Desk(workspace, writer, wanted, run_id)
+
+
+def test_every_case_gets_a_stored_answer_with_verdict_and_probabilities(desk: Desk) -> None:
+    evaluation = desk.queue(Split.VALIDATION)
+    assert desk.evaluate(evaluation) == 0
+    row = desk.row(evaluation)
+    cases = open_dataset(desk.workspace, "phantoms").cases(Split.VALIDATION, "Q7")
+    with Reader(desk.workspace) as reader:
+        predictions = reader.predictions(evaluation)
+        scores = {(score.scope, score.name) for score in reader.scores(evaluation)}
+    assert row.state is State.SUCCEEDED
+    assert [prediction.path for prediction in predictions] == sorted(case.path for case in cases)
+    assert row.n == len(cases)
+    for prediction in predictions:
+        assert sum(prediction.probabilities.values()) == pytest.approx(1)
+        assert prediction.p_abnormal is not None
+        assert 0 <= prediction.p_abnormal <= 1
+        assert prediction.generated_tokens <= 4
+        assert prediction.latency_seconds > 0
+    assert row.cut_off == sum(prediction.cut_off for prediction in predictions)
+    assert row.unparseable == sum(prediction.parsed == "unparseable" for prediction in predictions)
+    assert ("all", "auroc") in scores
+    assert row.seconds_per_image == pytest.approx((row.seconds or 0) / len(cases))
+    assert (row.tokens_per_second or 0) > 0
+    assert (row.load_seconds or 0) > 0
+    protocol = json.loads(row.protocol)
+    assert protocol.keys() >= {"question", "prompt", "prompt_text", "image_size", "max_new_tokens", "candidates"}
+
+
+def test_one_process_serves_the_subject_validation_first_and_test_takes_its_threshold(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import engine.evaluation.subject as module
+
+    loads: list[str] = []
+    original = module.load_subject
+    monkeypatch.setattr(module, "load_subject", lambda *a: loads.append(a[0]) or original(*a))
+    on_train = desk.queue(Split.TRAIN, case_limit=4)
+    on_test = desk.queue(Split.TEST)
+    on_validation = desk.queue(Split.VALIDATION)
+    of_base = desk.queue(Split.TEST, reference=Reference.BASE)
+    assert desk.evaluate(on_train) == 0
+    assert len(loads) == 1
+    test, validation = desk.row(on_test), desk.row(on_validation)
+    assert (test.state, validation.state) == (State.SUCCEEDED, State.SUCCEEDED)
+    assert test.threshold == validation.threshold
+    assert test.threshold_source == f"validation, evaluation {on_validation}"
+    assert desk.row(on_train).threshold_source == "default 0.5: no validation evaluation"
+    assert desk.row(on_train).n == 4
+    assert desk.row(of_base).state is State.QUEUED  # another subject, for another process
+
+
+def test_protocol_and_cases_are_those_of_the_base_and_of_the_majority(desk: Desk) -> None:
+    rows = []
+    for reference, batch in ((None, 16), (Reference.BASE, 3), (Reference.MAJORITY, 16)):
+        evaluation = desk.queue(Split.TEST, reference=reference, batch=batch)
+        assert desk.evaluate(evaluation) == 0
+        rows.append(desk.row(evaluation))
+    assert len({(row.protocol_fingerprint, row.cases_fingerprint) for row in rows}) == 1
+    assert {row.n for row in rows} == {rows[0].n}
+    with Reader(desk.workspace) as reader:
+        majority = reader.predictions(rows[2].id)
+        tuned, base = reader.predictions(rows[0].id), reader.predictions(rows[1].id)
+    assert len({(prediction.raw_output, prediction.p_abnormal) for prediction in majority}) == 1
+    assert [p.p_abnormal for p in tuned] != pytest.approx([p.p_abnormal for p in base])
+
+
+def test_batches_do_not_change_what_is_measured(desk: Desk) -> None:
+    found = []
+    for batch in (1, 6):
+        evaluation = desk.queue(Split.VALIDATION, reference=Reference.BASE, batch=batch)
+        desk.evaluate(evaluation)
+        with Reader(desk.workspace) as reader:
+            found.append(reader.predictions(evaluation))
+    assert [p.raw_output for p in found[0]] == [p.raw_output for p in found[1]]
+    assert [p.p_abnormal for p in found[0]] == pytest.approx([p.p_abnormal for p in found[1]], abs=1e-4)
+
+
+def test_other_questions_are_generated_and_compared_after_normalisation(desk: Desk) -> None:
+    evaluation = desk.queue(Split.VALIDATION, question="Q3")
+    assert desk.evaluate(evaluation) == 0
+    with Reader(desk.workspace) as reader:
+        predictions = reader.predictions(evaluation)
+        accuracy = {score.scope: score for score in reader.scores(evaluation)}["all"]
+    assert all(prediction.p_abnormal is None for prediction in predictions)
+    assert accuracy.value == sum(p.correct is True for p in predictions) / len(predictions)
+    assert desk.row(evaluation).threshold is None
+
+
+def test_an_adapter_that_changed_after_the_training_is_not_measured(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.writer.update(JobKind.TRAINING, desk.run_id, adapter_sha256="0" * 64)
+    evaluation = desk.queue(Split.VALIDATION)
+    assert desk.evaluate(evaluation) == 1
+    assert desk.row(evaluation).state is State.FAILED
+    assert "not the one that the run saved" in capsys.readouterr().err
+
+
+def test_a_run_is_not_measured_on_a_dataset_that_was_split_anew(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.writer.update(JobKind.TRAINING, desk.run_id, split_fingerprint="of the launch")
+    assert desk.evaluate(desk.queue(Split.TEST)) == 1
+    assert "has changed since the run was launched" in capsys.readouterr().err
+
+
+def test_a_run_without_an_adapter_fails_with_a_next_step(desk: Desk) -> None:
+    with Reader(desk.workspace) as reader:
+        shutil.rmtree(desk.workspace.root / reader.run(desk.run_id).directory / "adapter")
+    evaluation = desk.queue(Split.VALIDATION)
+    assert desk.evaluate(evaluation) == 1
+    assert "sonotune resume" in (desk.row(evaluation).error_next_step or "")
+
+
+def test_a_reference_row_without_settings_is_refused(desk: Desk) -> None:
+    evaluation = desk.writer.create_evaluation(
+        None, Reference.BASE, desk.recipe.model.id, "phantoms", Split.TEST, "Q7", "{}", "", "", False
+    )
+    assert desk.evaluate(evaluation) == 1
+    assert "image_size" in (desk.row(evaluation).error_detail or "")
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "correct"),
+    [
+        ("Normal for gestational age", "Within normal limits", True),
+        ("No abnormality seen", "Normal", True),
+        ("Abnormal VSD", "Normal", False),
+        ("blah", "Normal", None),
+        ("", "Normal", None),
+    ],
+)
+def test_q7_is_judged_by_verdict_and_an_unread_answer_is_neither_right_nor_wrong(
+    output: str, target: str, correct: bool | None
+) -> None:
+    assert judge("Q7", output, target)[2] is correct
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "correct"),
+    [("trans-thalamic  View.", "Trans-thalamic view", True), ("Sagittal", "Axial", False), (" ", "Axial", None)],
+)
+def test_other_questions_are_judged_by_normalised_text(output: str, target: str, correct: bool | None) -> None:
+    assert judge("Q3", output, target)[2] is correct
+
+
+def test_the_majority_is_that_of_the_verdicts_not_of_one_wording() -> None:
+    targets = ["Abnormal VSD"] * 3 + ["Normal", "Within normal limits", "Normal for age", "Normal for age"]
+    assert majority_answer("Q7", targets) == ("Normal for age", 3 / 7)
+    assert majority_answer("Q3", ["Axial", "axial.", "Sagittal"]) == ("axial", None)
+
+
+def test_the_fingerprint_of_a_protocol_follows_what_is_measured() -> None:
+    answers = ["Normal", "Abnormal VSD"]
+    base = build_protocol("Q7", "detailed", 160, 64, answers)
+    assert base.fingerprint() == build_protocol("Q7", "detailed", 160, 64, answers[::-1]).fingerprint()
+    others = [
+        build_protocol("Q7", "simple", 160, 64, answers),
+        build_protocol("Q7", "detailed", 192, 64, answers),
+        build_protocol("Q7", "detailed", 160, 32, answers),
+        build_protocol("Q7", "detailed", 160, 64, [*answers, "Abnormal NT thickening"]),
+        build_protocol("Q6", "detailed", 160, 64, answers),
+    ]
+    assert len({base.fingerprint(), *(other.fingerprint() for other in others)}) == 6
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"protocol_fingerprint": "another"}, {"run_id": 99}, {"protocol": '{"quantization": "4bit"}'}]
+)
+def test_a_threshold_comes_only_from_the_same_subject_under_the_same_protocol(
+    desk: Desk, change: dict[str, Any]
+) -> None:
+    validation, test = desk.queue(Split.VALIDATION), desk.queue(Split.TEST)
+    desk.evaluate(validation)
+    known = desk.row(validation)
+    wanted = (known.threshold, f"validation, evaluation {validation}")
+    if change:
+        known, wanted = replace(known, **change), (0.5, "default 0.5: no validation evaluation")
+    assert choose(desk.row(test), [], [known]) == wanted
+
+
+def test_targets_stand_beside_the_answers_unaltered(desk: Desk) -> None:
+    evaluation = desk.queue(Split.TEST)
+    desk.evaluate(evaluation)
+    cases = {case.path: case for case in open_dataset(desk.workspace, "phantoms").cases(Split.TEST)}
+    with Reader(desk.workspace) as reader:
+        for prediction in reader.predictions(evaluation):
+            assert prediction.target == target_text(cases[prediction.path].answers, "Q7")
+            assert prediction.view == cases[prediction.path].view

@@ -1,0 +1,1 @@
+"""The terminal screens. They reach the engine through `engine.api` alone."""
