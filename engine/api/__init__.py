@@ -22,6 +22,7 @@ from engine.errors import SonotuneError, UsageError
 from engine.jobs.control import cancel, resume, stop
 from engine.jobs.worker import ensure_worker, run_worker, stop_worker, worker_status
 from engine.recipe import Recipe, find_recipe, load_recipe, preset_recipes, recipe_to_toml
+from engine.store.records import RunRow
 from engine.types import State
 from engine.workspace import Workspace
 
@@ -33,6 +34,7 @@ __all__ = [
     "Launched",
     "Recipe",
     "RunDetails",
+    "RunRow",
     "SonotuneError",
     "State",
     "UsageError",

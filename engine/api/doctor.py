@@ -12,6 +12,7 @@ from engine.errors import SonotuneError
 from engine.jobs.devices import devices
 from engine.store.location import refuse_network_file_system
 from engine.store.reader import Reader
+from engine.store.writer import Writer
 from engine.training.backends import installed
 from engine.training.model_files import resolve_model
 from engine.workspace import Workspace
@@ -89,6 +90,8 @@ def _disk(workspace: Workspace) -> Finding:
 def _database(workspace: Workspace) -> Finding:
     try:
         refuse_network_file_system(workspace.database)
+        if workspace.database.exists():
+            Writer.open(workspace).close()  # brings a database of an older version up to date
         reader = Reader.open_or_none(workspace)
     except SonotuneError as error:
         return Finding("runs.db", False, f"{error.title} {error.reason}", error.next_step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from pathlib import Path
 
 from engine.api.reading import open_reader
 from engine.errors import JobError
+from engine.jobs.worker import ensure_worker
 from engine.store.reader import Reader
 from engine.types import ENDED, JobKind, State
 from engine.workspace import Workspace
 
 POLL_SECONDS = 0.25
+WORKER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,16 @@ class JobView:
 def follow_jobs(
     workspace: Workspace, jobs: Sequence[tuple[JobKind, int]], poll_seconds: float = POLL_SECONDS
 ) -> Iterator[list[JobView]]:
-    """The views of `jobs` each time something was recorded, until all of them have ended (the last list says how)."""
+    """The views of `jobs` each time something was recorded, until all of them have ended (the last list says how).
+
+    Sees to it that a worker is there all the time: without one nothing would ever end.
+    """
     with open_reader(workspace) as reader:
-        seen = -1
+        seen, looked = -1, time.monotonic()
         while True:
+            if time.monotonic() - looked > WORKER_SECONDS:
+                ensure_worker(workspace)
+                looked = time.monotonic()
             version = reader.data_version()
             if version != seen:
                 seen = version
@@ -81,22 +90,23 @@ def read_log(workspace: Workspace, run: int | str, follow: bool = False) -> Iter
                 f"It is {row.state}: {row.reason}.",
                 f"`sonotune log {row.id} --follow` waits for it.",
             )
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may be cut at the end of a read
         position = 0
         while True:
             ended = reader.run(row.id).state in ENDED  # before reading, so that the last words are not missed
-            text, position = _new_text(file, position)
-            if text:
-                yield text
+            data = _read(file, position)
+            position += len(data)
+            if data:
+                yield decoder.decode(data)
             elif not follow or ended:
                 return
             else:
                 time.sleep(POLL_SECONDS)
 
 
-def _new_text(file: Path, position: int) -> tuple[str, int]:
+def _read(file: Path, position: int) -> bytes:
     if not file.exists():
-        return "", position
+        return b""
     with file.open("rb") as stream:
         stream.seek(position)
-        data = stream.read(1 << 20)
-    return data.decode("utf-8", "replace"), position + len(data)
+        return stream.read(1 << 20)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import StoreError
+from engine.jobs.reconcile import settle_dead_jobs
+from engine.jobs.worker import worker_status
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow, RunRow
-from engine.types import Event, Score, Split, State
+from engine.types import ACTIVE, Event, Score, Split, State
 from engine.workspace import Workspace
 
 
@@ -31,12 +33,14 @@ def runs(workspace: Workspace, states: Iterable[State] = (), limit: int = -1) ->
     if reader is None:
         return []
     with reader:
+        _settle(workspace, reader)
         return reader.runs(states, limit=limit)
 
 
 def run_details(workspace: Workspace, run: int | str) -> RunDetails:
     """One run by id or name; JobError where there is none."""
     with open_reader(workspace) as reader:
+        _settle(workspace, reader)
         row = reader.run(run)
         evaluations = reader.evaluations(row.id)
         return RunDetails(
@@ -69,3 +73,9 @@ def open_reader(workspace: Workspace) -> Reader:
             "Change to the workspace, name it with --workspace, or launch a first run: `sonotune demo`.",
         )
     return reader
+
+
+def _settle(workspace: Workspace, reader: Reader) -> None:
+    """Where no worker is left to notice it (after a restart of the machine, say): mark jobs that died."""
+    if reader.jobs(ACTIVE) and not worker_status(workspace).running:
+        settle_dead_jobs(workspace)

@@ -86,7 +86,7 @@ def train_base(
             group["lr"] = plan.learning_rate * schedule(step, steps)
         batch = next(stream)
         loss = _loss(model, table, batch, _pixels(batch, images, dice))
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -133,7 +133,8 @@ def _pixels(batch: Batch, images: dict[int, Tensor], dice: torch.Generator) -> T
     limit = max(1, batch.side // 50)
     down, right = torch.randint(-limit, limit + 1, (2,), generator=dice, device=dice.device).tolist()
     pixels = torch.roll(pixels, (down, right), (1, 2))
-    return (pixels * (0.8 + 0.4 * gain) + 16 * offset - 8).clamp(0, 255)
+    varied: Tensor = pixels * (0.8 + 0.4 * gain) + 16 * offset - 8
+    return varied.clamp(0, 255)
 
 
 def _loss(model: Any, table: PositionTable, batch: Batch, pixels: Tensor) -> Tensor:

@@ -34,7 +34,9 @@ def import_(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="`phantoms`, or a chat JSONL file (messages + images).")],
     name: Annotated[str | None, typer.Option(help="Name in the workspace [default: from the source].")] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder to which the image paths of a JSONL are relative.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder to which the image paths of a JSONL are relative.")
+    ] = None,
     count: Annotated[int, typer.Option(help="Phantoms: how many.")] = 2400,
     size: Annotated[int, typer.Option(help="Phantoms: side in pixels.")] = 160,
     abnormal: Annotated[float | None, typer.Option(help="Phantoms: share of abnormal ones, 0 to 1.")] = None,

@@ -31,7 +31,9 @@ def wait_for(workspace: api.Workspace, jobs: Jobs) -> bool:
 
 def _stuck(views: Sequence[api.JobView]) -> bool:
     """Whether the training has ended badly: evaluations that wait for it will not start."""
-    return any(view.kind == JobKind.TRAINING and view.state in ENDED and view.state != State.SUCCEEDED for view in views)
+    return any(
+        view.kind == JobKind.TRAINING and view.state in ENDED and view.state != State.SUCCEEDED for view in views
+    )
 
 
 def _lines(workspace: api.Workspace, jobs: Jobs) -> list[api.JobView]:

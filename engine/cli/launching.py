@@ -42,7 +42,9 @@ def launch(
     if as_json:
         print_json(asdict(launched))
     else:
-        say(f"Run {launched.run_id} is queued. It goes on when this terminal closes; `sonotune show {launched.run_id}`.")
+        say(
+            f"Run {launched.run_id} is queued. It goes on when this terminal closes; `sonotune show {launched.run_id}`."
+        )
     if wait:
         jobs = [(JobKind.TRAINING, launched.run_id)]
         jobs += [(JobKind.EVALUATION, job) for job in (*launched.references, *launched.evaluations)]

@@ -8,11 +8,12 @@ units of half the imaged depth: a structure of radius 1 fills most of the sector
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 DEPTH = np.float32(1.9)
 """Imaged depth."""
@@ -20,12 +21,14 @@ DEPTH = np.float32(1.9)
 
 def inside(distance: Array, edge: float = 0.02) -> Array:
     """1 where `distance` is negative, 0 where positive, with a linear edge of half-width `edge`."""
-    return np.clip(0.5 - distance / (2 * edge), 0, 1)
+    share: Array = np.clip(0.5 - distance / (2 * edge), 0, 1)
+    return share
 
 
 def ridge(distance: Array, width: float) -> Array:
     """A bright line along the zero of `distance`: a Gaussian of standard deviation `width` / sqrt(2)."""
-    return np.exp(-((distance / width) ** 2))
+    brightness: Array = np.exp(-((distance / width) ** 2))
+    return brightness
 
 
 def disc(u: Array, v: Array, centre_u: float, centre_v: float, radius: float) -> Array:

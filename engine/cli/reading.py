@@ -1,0 +1,146 @@
+"""`sonotune` alone, `runs`, `show`, `log`: what there is and how it goes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from engine import api
+from engine.cli.console import duration, output, plain, print_json, say, shown, size
+from engine.cli.options import AsJson, RunArgument, workspace_of
+
+STATE_STYLES = {
+    "running": "green",
+    "starting": "green",
+    "succeeded": "bold",
+    "failed": "red",
+    "interrupted": "yellow",
+    "cancelled": "dim",
+    "queued": "cyan",
+}
+RECENT = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-commands."""
+    app.command()(runs)
+    app.command()(show)
+    app.command()(log)
+
+
+def overview(context: typer.Context) -> None:
+    """What goes on in this workspace, on one screen."""
+    workspace = workspace_of(context)
+    recent = api.runs(workspace, limit=RECENT)
+    worker = api.worker_status(workspace)
+    output.print(shown(f"sonotune in {workspace.root}", "bold"))
+    output.print(shown(f"worker: process {worker.pid}" if worker.running else "worker: none; a launch starts it"))
+    if recent:
+        output.print(_runs_table(recent))
+        output.print(shown("sonotune leaderboard · show RUN · log RUN -f · launch RECIPE · --help"))
+    else:
+        output.print(shown("No runs yet. `sonotune demo` shows the whole path on drawn phantoms in a few minutes."))
+
+
+def runs(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="Newest runs to list; 0 = all.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    found = api.runs(workspace_of(context), limit=limit or -1)
+    if as_json:
+        print_json([asdict(run) for run in found])
+    elif found:
+        output.print(_runs_table(found))
+    else:
+        say("No runs yet. `sonotune launch demo` starts one.")
+
+
+def _runs_table(found: list[api.RunRow]) -> Table:
+    table = Table("run", "name", "state", "steps", "loss", "trained in", "backend", "queued")
+    for column in (0, 3, 4, 5):
+        table.columns[column].justify = "right"
+    for run in found:
+        table.add_row(
+            str(run.id),
+            shown(run.name[:60]),
+            shown(run.state, STATE_STYLES[run.state]),
+            f"{run.step}/{run.planned_steps or '?'}",
+            "–" if run.final_loss is None else f"{run.final_loss:.4f}",
+            duration(run.train_seconds),
+            shown(run.backend or "–"),
+            time.strftime("%m-%d %H:%M", time.localtime(run.queued_at)),
+        )
+    return table
+
+
+def show(context: typer.Context, run: RunArgument, as_json: AsJson = False) -> None:
+    """Show one run: state, figures, evaluations, history."""
+    details = api.run_details(workspace_of(context), run)
+    if as_json:
+        print_json(asdict(details))
+        return
+    row = details.run
+    output.print(shown(f"run {row.id}: {row.name}", "bold"))
+    table = Table.grid(padding=(0, 2))
+    for name, value in _facts(row).items():
+        if value not in (None, "", "–"):
+            table.add_row(shown(name, "dim"), shown(value))
+    output.print(table)
+    _print_scores(details)
+    output.print(shown("history", "bold"))
+    for event in details.events:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
+        output.print(shown(f"  {when}  {event.kind}: {event.detail}"), soft_wrap=True)
+
+
+def _facts(row: api.RunRow) -> dict[str, object]:
+    return {
+        "state": f"{row.state}: {row.reason}",
+        "error": "\n".join(part for part in (row.error_title, row.error_detail) if part),
+        "next step": row.error_next_step,
+        "model": f"{row.model}, {row.backend or 'backend not chosen yet'}, quantization {row.quantization or '?'}",
+        "why": row.backend_reason,
+        "dataset": f"{row.dataset}, {row.dataset_fingerprint[:12]}, split {row.split_fingerprint[:12]}",
+        "steps": f"{row.step} of {row.planned_steps or '?'}, seed {row.seed}, resumed {row.resumes} times",
+        "adapter": f"{row.adapter_path} (SHA-256 {row.adapter_sha256[:12]})" if row.adapter_sha256 else None,
+        "parameters": f"{row.trained_parameters} of {row.total_parameters} trained, in {row.lora_modules} modules"
+        if row.trained_parameters
+        else None,
+        "final loss": row.final_loss,
+        "seconds": f"load {duration(row.load_seconds)}, train {duration(row.train_seconds)}",
+        "throughput": f"{row.samples_per_second:.1f} samples/s" if row.samples_per_second else None,
+        "peak memory": f"host {size(row.peak_rss_bytes)}, GPU reserved {size(row.peak_vram_reserved_bytes)}",
+        "machine": f"{row.host}, {row.gpu_name or row.device}" if row.host else None,
+        "folder": row.directory,
+    }
+
+
+def _print_scores(details: api.RunDetails) -> None:
+    for evaluation in details.evaluations:
+        output.print(shown(f"{evaluation.question} on {evaluation.split}: {evaluation.state}, {evaluation.reason}"))
+        table = Table("score", "value", "95 % interval", "n")
+        for score in details.scores[evaluation.id]:
+            if score.scope == "all":
+                value = "–" if score.value is None else f"{score.value:.3f}"
+                bounds = "–" if score.low is None or score.high is None else f"{score.low:.3f} to {score.high:.3f}"
+                table.add_row(shown(score.name), value, bounds, str(score.n))
+        if table.row_count:
+            output.print(table)
+
+
+def log(
+    context: typer.Context,
+    run: RunArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+) -> None:
+    """Print what a run's process has written."""
+    for text in api.read_log(workspace_of(context), run, follow):
+        sys.stdout.write(plain(text))
+        sys.stdout.flush()

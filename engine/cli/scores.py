@@ -1,0 +1,117 @@
+"""`sonotune leaderboard`: every figure with n and its interval, beside the rows that tell what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from engine import api
+from engine.cli.console import RESEARCH_NOTE, duration, interval, output, print_json, say, shown, size
+from engine.cli.options import AsJson, workspace_of
+from engine.errors import UsageError
+from engine.types import QUESTION_IDS, Split
+
+SCORES = {
+    "balanced_accuracy": "balanced\naccuracy",
+    "sensitivity": "sensi-\ntivity",
+    "specificity": "speci-\nficity",
+    "auroc": "AUROC\n",
+    "mcc": "MCC\n",
+}
+WIDE = 110
+"""Columns of the terminal from which on speed and memory are shown as well."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the sub-command."""
+    app.command()(leaderboard)
+
+
+def leaderboard(
+    context: typer.Context,
+    question: Annotated[str | None, typer.Option(help="Q1 to Q8.")] = None,
+    split: Annotated[str | None, typer.Option(help="validation or test.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name of a dataset.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs with each other, with the majority class and with the untuned model."""
+    if split is not None and split not in tuple(Split):
+        raise UsageError(f"There is no split {split}", next_step=f"Choose: {', '.join(Split)}.")
+    if question is not None and question not in QUESTION_IDS:
+        raise UsageError(f"There is no question {question}", next_step=f"Choose: {', '.join(QUESTION_IDS)}.")
+    rows = api.leaderboard(workspace_of(context), question, None if split is None else Split(split), dataset)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_leaderboard(rows)
+    else:
+        say("Nothing has been evaluated yet. `sonotune evaluate RUN` measures a run.")
+
+
+def _group(row: dict[str, Any]) -> tuple[str, ...]:
+    """Rows may be ranked together only where cases and protocol are the same."""
+    names = ("dataset", "question", "split", "cases_fingerprint", "protocol_fingerprint")
+    return tuple(str(row[name]) for name in names)
+
+
+def print_leaderboard(rows: Iterable[dict[str, Any]]) -> None:
+    """One table for each set of cases measured in the same way."""
+    ranked = sorted(rows, key=_group)  # stable: the order within a group stays
+    for key, members in groupby(ranked, key=_group):
+        _print_group(key, list(members))
+    output.print(
+        shown(f"Intervals: 95 %, Wilson for proportions, stratified bootstrap otherwise. {RESEARCH_NOTE}", "dim")
+    )
+
+
+def _print_group(key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    dataset, question, split, cases, protocol = key
+    abnormal = next((row["sensitivity_n"] for row in rows if row.get("sensitivity_n")), None)
+    title = Text(f"{question} on {split} of {dataset}: {rows[0]['n']} cases", style="bold")
+    if abnormal is not None:
+        title.append(f", {abnormal} abnormal")
+    title.append(f"  cases {cases[:8]} protocol {protocol[:8]}", style="dim")
+    wide = output.width >= WIDE
+    table = Table(title=title, title_justify="left", pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for label in SCORES.values():
+        table.add_column(label, justify="right")
+    for label in ("training", "samples/s", "peak memory") if wide else ():
+        table.add_column(label, justify="right")
+    for row in rows:
+        cells: list[Text | str] = [_name(row), *(interval(row, name) for name in SCORES)]
+        if wide:
+            rate = row["samples_per_second"]
+            cells += [
+                duration(row["train_seconds"]),
+                "–" if rate is None else f"{rate:.1f}",
+                size(row["peak_vram_bytes"] or row["peak_rss_bytes"]),
+            ]
+        table.add_row(*cells)
+    output.print(table)
+    _print_notes(rows)
+
+
+def _name(row: dict[str, Any]) -> Text:
+    name = shown(str(row["name"])[:60], "italic" if row["reference"] else "bold")
+    if row["run"] is not None:
+        name.append(f"\nrun {row['run']}", style="dim")
+    return name
+
+
+def _print_notes(rows: list[dict[str, Any]]) -> None:
+    """What a reader of the table must know besides."""
+    for row in rows:
+        name = shown(row["name"]).plain
+        if row["reference"] == "majority" and row["accuracy"] is not None:
+            output.print(shown(f"Always giving the commonest answer has accuracy {row['accuracy']:.2f}.", "dim"))
+        if row["reference"] is None and row["threshold"] is not None:
+            output.print(shown(f"{name}: P(abnormal) ≥ {row['threshold']:.3f}, {row['threshold_source']}.", "dim"))
+        for count, what in ((row["unparseable"], "could not be read"), (row["cut_off"], "were cut off")):
+            if count:
+                output.print(shown(f"{name}: {count} of {row['n']} generated answers {what}.", "yellow"))
