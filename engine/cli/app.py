@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from engine import __version__
@@ -58,19 +57,23 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit code; a traceback is only shown with --debug."""
     try:
-        result = app(arguments, standalone_mode=False, prog_name="sonotune")
+        # Standalone: typer itself reports wrong words (2) and ctrl+c (1), in whatever click it has inside.
+        app(arguments, prog_name="sonotune")
+    except SystemExit as end:
+        return _code(end)
     except SonotuneError as error:
         report_error(error)
         if "--debug" in arguments:
             messages.print_exception()
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         say("Interrupted. Runs that were queued or started go on: `sonotune runs`.")
         return 1
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; Python would complain about it at exit
         return 1
-    return result if isinstance(result, int) else 0
+    return 0
+
+
+def _code(end: SystemExit) -> int:
+    return end.code if isinstance(end.code, int) else int(end.code is not None)

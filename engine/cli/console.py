@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from engine.errors import SonotuneError
@@ -89,15 +91,31 @@ def _lines(title: str) -> Callable[[int, int], None]:
     return update
 
 
+def new_table(*headers: str, title: Text | str | None = None, right: Iterable[int] = ()) -> Table:
+    """A table in the house style: no frame, one line under the heads; `right` names right-aligned columns."""
+    table = Table(*headers, title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
+    for column in right:
+        table.columns[column].justify = "right"
+    return table
+
+
 def interval(row: dict[str, Any], name: str) -> Text:
     """A score with its 95 % interval below it."""
     value, low, high = row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
     if value is None:
         return Text("–", style="dim")
-    text = Text(f"{value:.2f}")
+    text = Text(figure(value))
     if low is not None and high is not None:
-        text.append(f"\n{low:.2f}–{high:.2f}", style="dim")
+        text.append(f"\n{figure(low)}–{figure(high)}", style="dim")
     return text
+
+
+def figure(value: float) -> str:
+    """Two decimals; more where rounding would promise a perfection that is not there (0.996 is not 1.00)."""
+    short = f"{value:.2f}"
+    if short in ("1.00", "-1.00") and abs(value) < 1:
+        return f"{int(value * 1000) / 1000:.3f}"
+    return short
 
 
 def duration(seconds: float | None) -> str:

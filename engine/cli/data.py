@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from engine import api
-from engine.cli.console import output, print_json, progress_bar, say, shown
+from engine.cli.console import new_table, output, print_json, progress_bar, say, shown
 from engine.cli.options import AsJson, workspace_of
 from engine.errors import UsageError
 
@@ -91,7 +91,7 @@ def show(context: typer.Context, name: Annotated[str | None, typer.Argument()] =
     if not summaries:
         say("No datasets yet. `sonotune data import phantoms` makes one.")
         return
-    table = Table("dataset", "kind", "images", "left out", "fingerprint")
+    table = new_table("dataset", "kind", "images", "left out", "fingerprint", right=(2, 3))
     for summary in summaries:
         record = summary.record
         cells = (record.name, record.kind, record.images, record.problems, record.fingerprint[:12])
@@ -131,9 +131,7 @@ def _print(summary: api.DatasetSummary, as_json: bool) -> None:
 
 def _counts(summary: api.DatasetSummary) -> Table:
     """One row a view: images of each split, the abnormal ones after the stroke."""
-    table = Table("view", "train", "validation", "test", title="images / abnormal", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = new_table("view", "train", "validation", "test", title="images / abnormal", right=(1, 2, 3))
     cells = {(count.view, str(count.split)): f"{count.total} / {count.abnormal}" for count in summary.counts}
     for view in sorted({view for view, _ in cells}):
         table.add_row(shown(view), *(cells.get((view, split), "–") for split in ("train", "validation", "test")))

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from engine import api
-from engine.cli.console import duration, output, plain, print_json, say, shown, size
+from engine.cli.console import duration, new_table, output, plain, print_json, say, shown, size
 from engine.cli.options import AsJson, RunArgument, workspace_of
 
 STATE_STYLES = {
@@ -24,6 +25,8 @@ STATE_STYLES = {
     "queued": "cyan",
 }
 RECENT = 8
+WIDE = 110
+"""Columns of the terminal from which on backend and model are listed too."""
 
 
 def register(app: typer.Typer) -> None:
@@ -63,20 +66,20 @@ def runs(
 
 
 def _runs_table(found: list[api.RunRow]) -> Table:
-    table = Table("run", "name", "state", "steps", "loss", "trained in", "backend", "queued")
-    for column in (0, 3, 4, 5):
-        table.columns[column].justify = "right"
+    wide = output.width >= WIDE
+    headers = ["run", "name", "state", "steps", "loss", "trained in", "queued", *(["backend", "model"] if wide else [])]
+    table = new_table(*headers, right=(0, 3, 4, 5))
     for run in found:
-        table.add_row(
+        cells: list[str | Text] = [
             str(run.id),
             shown(run.name[:60]),
             shown(run.state, STATE_STYLES[run.state]),
             f"{run.step}/{run.planned_steps or '?'}",
             "–" if run.final_loss is None else f"{run.final_loss:.4f}",
             duration(run.train_seconds),
-            shown(run.backend or "–"),
-            time.strftime("%m-%d %H:%M", time.localtime(run.queued_at)),
-        )
+            time.strftime("%d %b %H:%M", time.localtime(run.queued_at)),
+        ]
+        table.add_row(*cells, *([shown(run.backend or "–"), shown(run.model)] if wide else []))
     return table
 
 
@@ -125,7 +128,7 @@ def _facts(row: api.RunRow) -> dict[str, object]:
 def _print_scores(details: api.RunDetails) -> None:
     for evaluation in details.evaluations:
         output.print(shown(f"{evaluation.question} on {evaluation.split}: {evaluation.state}, {evaluation.reason}"))
-        table = Table("score", "value", "95 % interval", "n")
+        table = new_table("score", "value", "95 % interval", "n", right=(1, 2, 3))
         for score in details.scores[evaluation.id]:
             if score.scope == "all":
                 value = "–" if score.value is None else f"{score.value:.3f}"

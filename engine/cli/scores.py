@@ -7,11 +7,10 @@ from itertools import groupby
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from engine import api
-from engine.cli.console import RESEARCH_NOTE, duration, interval, output, print_json, say, shown, size
+from engine.cli.console import RESEARCH_NOTE, duration, interval, new_table, output, print_json, say, shown, size
 from engine.cli.options import AsJson, workspace_of
 from engine.errors import UsageError
 from engine.types import QUESTION_IDS, Split
@@ -77,7 +76,7 @@ def _print_group(key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
         title.append(f", {abnormal} abnormal")
     title.append(f"  cases {cases[:8]} protocol {protocol[:8]}", style="dim")
     wide = output.width >= WIDE
-    table = Table(title=title, title_justify="left", pad_edge=False)
+    table = new_table(title=title)
     table.add_column("run", overflow="fold")
     for label in SCORES.values():
         table.add_column(label, justify="right")

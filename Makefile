@@ -1,0 +1,62 @@
+# sonotune: everything a newcomer needs is `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The GPU pins are those that ran on a real GPU; they are taken where an NVIDIA driver answers.
+GPU := $(shell nvidia-smi -L >/dev/null 2>&1 && echo yes)
+LOCK := $(if $(GPU),requirements-gpu.lock,requirements.lock)
+INSTALLED := $(VENV)/.installed-$(LOCK)
+export HF_HUB_OFFLINE ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help install demo test lint unit gpu-test bench base-model lock lock-gpu clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED) ## make .venv from the lock file (with the gpu extra where an NVIDIA driver is present)
+
+$(INSTALLED): requirements.lock requirements-gpu.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: install ## fine-tune the embedded model on drawn phantoms and print the leaderboard
+	$(BIN)/sonotune demo
+
+test: lint unit ## format and lint, types, import contracts, tests
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Each test process gets one thread, so that two of them share two cores instead of fighting for them.
+unit: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --durations 8
+
+gpu-test: install ## the tests that need an NVIDIA GPU
+	$(BIN)/python -m pytest -m gpu
+
+base-model: install ## train the two embedded models anew (one GPU, about 20 minutes)
+	$(BIN)/python -m engine.basemodel.remake
+
+lock: ## renew requirements.lock from pyproject.toml
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet '.[dev]'
+	{ echo '# Exact pins for `make install` on a machine without an NVIDIA GPU; renewed by `make lock`.'; \
+	  .venv-lock/bin/python -m pip freeze --exclude sonotune; } > requirements.lock
+	rm -rf .venv-lock build
+
+lock-gpu: ## renew requirements-gpu.lock (on a machine with an NVIDIA GPU, after its tests have passed there)
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet '.[dev,gpu]'
+	{ echo '# Exact pins for `make install` on a machine with an NVIDIA GPU; renewed there by `make lock-gpu`.'; \
+	  .venv-lock/bin/python -m pip freeze --exclude sonotune; } > requirements-gpu.lock
+	rm -rf .venv-lock build
+
+clean: ## remove the virtual environment and caches; runs.db, datasets/ and outputs/ stay
+	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache build *.egg-info
