@@ -42,7 +42,10 @@ gpu-test: install ## the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu
 
 base-model: install ## train the two embedded models anew (one GPU, about 20 minutes)
-	$(BIN)/python -m engine.basemodel.remake
+	$(BIN)/python -m engine.basemodel --size base --steps 2161 --check 0 outputs/base-1
+	$(BIN)/python -m engine.basemodel --size base --steps 1155 --seed 1 --learning-rate 1e-3 --start outputs/base-1 assets/base-model
+	$(BIN)/python -m engine.basemodel --size large --steps 1178 --check 0 outputs/large-1
+	$(BIN)/python -m engine.basemodel --size large --steps 1023 --seed 1 --learning-rate 1e-3 --start outputs/large-1 assets/base-model-large
 
 lock: ## renew requirements.lock from pyproject.toml
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -40,7 +40,7 @@ _COLUMNS = (
     "peak_rss_bytes",
 )
 
-# A subject is a run or a reference model. Reserved memory of torch comes first because NVML counts the whole card.
+# A subject is a run or a reference model. Memory is torch's own: NVML counts the whole card, others' processes too.
 _ROWS = """
 WITH newest AS (
   SELECT MAX(id) AS id
@@ -54,8 +54,8 @@ SELECT e.run_id, COALESCE(r.name, e.name), e.reference, e.model, e.dataset, e.da
        e.unparseable, e.cut_off, e.threshold, e.threshold_source, e.seconds_per_image, e.tokens_per_second,
        COALESCE(r.backend, e.backend), r.quantization, r.study, r.train_seconds, r.samples_per_second,
        CASE WHEN r.id IS NULL
-         THEN COALESCE(e.peak_vram_reserved_bytes, e.peak_vram_allocated_bytes, e.peak_vram_device_bytes)
-         ELSE COALESCE(r.peak_vram_reserved_bytes, r.peak_vram_allocated_bytes, r.peak_vram_device_bytes) END,
+         THEN COALESCE(e.peak_vram_reserved_bytes, e.peak_vram_allocated_bytes)
+         ELSE COALESCE(r.peak_vram_reserved_bytes, r.peak_vram_allocated_bytes) END,
        CASE WHEN r.id IS NULL THEN e.peak_rss_bytes ELSE r.peak_rss_bytes END
 FROM newest JOIN evaluations e ON e.id = newest.id LEFT JOIN runs r ON r.id = e.run_id
 """

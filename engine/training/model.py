@@ -19,8 +19,9 @@ from engine.training.lora_targets import target_pattern
 if TYPE_CHECKING:
     from engine.recipe import Recipe
 
-KEPT_IN_16_BITS = ["lm_head", r".*merger.*"]
-"""Modules that 4-bit weights would hurt most; Unsloth leaves out the same ones."""
+KEPT_IN_16_BITS = ["lm_head", r".*\bvisual\b.*"]
+"""Output head and vision tower stay out of 4 bits, as under Unsloth: an adapter must be measured on the very base that
+it was trained on, whichever backend trained it."""
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 

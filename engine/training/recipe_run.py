@@ -159,7 +159,8 @@ def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:
         use_cpu=not gpu,
         bf16=gpu,
         gradient_checkpointing=wants_checkpointing(job.recipe, gpu),
-        # The reentrant kind would leave the vision tower's adapter without gradients.
+        # The reentrant kind would leave the vision tower's adapter without gradients. Unsloth's own kind is reentrant
+        # whatever stands here, and makes the input of both towers require gradients.
         gradient_checkpointing_kwargs={"use_reentrant": False},
         # Data: the collator makes whole batches; TRL neither prepares nor truncates (it would cut image tokens).
         dataset_kwargs={"skip_prepare_dataset": True},

@@ -72,3 +72,15 @@ def test_auto_quantization_follows_the_memory_of_the_card(
     )
     assert choice.quantization == expected
     assert "auto" in choice.reason
+
+
+def test_only_the_language_layers_go_to_four_bits_as_under_unsloth(model: Any) -> None:
+    import torch
+    from transformers.quantizers.quantizers_utils import should_convert_module
+
+    from engine.training.model import KEPT_IN_16_BITS
+
+    linear = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    packed = {name for name in linear if should_convert_module(name, KEPT_IN_16_BITS)}
+    assert packed == {name for name in linear if name.startswith("model.language_model.layers.")}
+    assert "model.visual.merger.linear_fc1" in linear - packed

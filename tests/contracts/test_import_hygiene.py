@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HEAVY = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "pandas",
+    "unsloth",
+    "textual",
+    "sqlite_utils",
+    "scipy",
+    "sklearn",
+)
+LIGHT_MODULES = (
+    "engine.api",
+    "engine.store.reader",
+    "engine.jobs.worker",
+    "engine.recipe",
+    "engine.questions.parsing",
+    "engine.cli",
+)
+
+PROBE = """
+import importlib, importlib.abc, json, pkgutil, sys
+
+wanted, forbidden, everything = json.loads(sys.argv[1])
+importers = {}
+
+class Watch(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in forbidden and name not in importers:
+            chain, frame = [], sys._getframe(1)
+            while frame is not None:
+                module = frame.f_globals.get("__name__", "")
+                if not module.startswith(("importlib", "_frozen", "__main__")):
+                    chain.append(f"{module}:{frame.f_lineno}")
+                frame = frame.f_back
+            importers[name] = " <- ".join(chain)
+        return None
+
+sys.meta_path.insert(0, Watch())
+module = importlib.import_module(wanted)
+if everything:
+    for each in pkgutil.walk_packages(module.__path__, wanted + "."):
+        importlib.import_module(each.name)
+print(json.dumps({name: importers.get(name, "?") for name in forbidden if name in sys.modules}))
+"""
+
+
+def imported(module: str, forbidden: tuple[str, ...], *, everything: bool = False, path: Path = REPOSITORY) -> object:
+    """Which of the forbidden modules an import brings into a fresh interpreter, each with the lines that did it."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(path)}
+    result = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps([module, forbidden, everything])],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=path,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("module", LIGHT_MODULES)
+def test_light_modules_import_nothing_heavy(module: str) -> None:
+    assert imported(module, HEAVY) == {}
+
+
+@pytest.mark.parametrize("package", ["engine.questions", "engine.scoring"])
+def test_questions_and_scoring_know_neither_database_nor_model(package: str) -> None:
+    assert imported(package, ("sqlite3", "torch", "transformers"), everything=True) == {}
+
+
+def test_the_probe_names_who_imports_what_is_forbidden(tmp_path: Path) -> None:
+    (tmp_path / "outer.py").write_text("import inner\n")
+    (tmp_path / "inner.py").write_text("\nimport wave\n")
+    assert imported("outer", ("wave", "sunau"), path=tmp_path) == {"wave": "inner:2 <- outer:1"}
+
+
+def engine_files() -> list[Path]:
+    return sorted((REPOSITORY / "engine").rglob("*.py"))
+
+
+def imports_of(source: str) -> Iterator[str]:
+    """Absolute names of all modules that a source imports anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+
+
+def imports_screens(source: str) -> bool:
+    return any(name.partition(".")[0] == "tui" for name in imports_of(source))
+
+
+def test_no_part_of_the_engine_but_the_command_line_imports_the_screens() -> None:
+    files = engine_files()
+    assert len(files) > 50
+    cli = REPOSITORY / "engine" / "cli"
+    guilty = [file for file in files if not file.is_relative_to(cli) and imports_screens(file.read_text())]
+    assert [str(file.relative_to(REPOSITORY)) for file in guilty] == []
+
+
+def test_imports_inside_functions_are_seen() -> None:
+    assert imports_screens("def start():\n    from tui.app import App\n")
+    assert not imports_screens("import tuition\nfrom . import tui\n")
+
+
+def test_the_contracts_of_import_linter_hold() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    result = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 broken" in result.stdout
+
+
+def commands(group: click.Group, prefix: str = "") -> Iterator[str]:
+    """Full names of all sub-commands: `launch`, `data import`."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}"
+
+
+def undocumented(readme: str, names: list[str]) -> list[str]:
+    """Commands that stand nowhere as `sonotune NAME` or as `NAME` at the start of code."""
+    return [name for name in names if not re.search(rf"(sonotune |`){re.escape(name)}(?![\w-])", readme)]
+
+
+def test_every_command_is_in_the_readme() -> None:
+    from engine.cli.app import app
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    names = sorted(commands(group))
+    assert {"launch", "data import", "worker"} <= set(names)
+    readme = REPOSITORY / "README.md"
+    if not readme.exists():
+        pytest.skip("README.md does not exist yet")
+    assert undocumented(readme.read_text(), names) == []
+
+
+def test_a_command_that_is_only_mentioned_in_passing_counts_as_undocumented() -> None:
+    readme = "`sonotune data import FILE` and `launch RECIPE`; then show the log with `sonotune log-file`."
+    assert undocumented(readme, ["data import", "launch", "log", "show"]) == ["log", "show"]
