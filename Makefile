@@ -41,6 +41,9 @@ unit: install
 gpu-test: install ## the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu
 
+bench: install ## the benchmarks of tests/benchmarks; each prints RESULT lines
+	for program in tests/benchmarks/*.py; do $(BIN)/python $$program 2>/dev/null || exit 1; done
+
 base-model: install ## train the two embedded models anew (one GPU, about 20 minutes)
 	$(BIN)/python -m engine.basemodel --size base --steps 2161 --check 0 outputs/base-1
 	$(BIN)/python -m engine.basemodel --size base --steps 1155 --seed 1 --learning-rate 1e-3 --start outputs/base-1 assets/base-model
