@@ -23,7 +23,7 @@ from engine.jobs.control import cancel, resume, stop
 from engine.jobs.worker import ensure_worker, run_worker, stop_worker, worker_status
 from engine.recipe import Recipe, find_recipe, load_recipe, preset_recipes, recipe_to_toml
 from engine.store.records import RunRow
-from engine.types import State
+from engine.types import Score, State
 from engine.workspace import Workspace
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Recipe",
     "RunDetails",
     "RunRow",
+    "Score",
     "SonotuneError",
     "State",
     "UsageError",

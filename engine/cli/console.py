@@ -113,7 +113,7 @@ def interval(row: dict[str, Any], name: str) -> Text:
 def figure(value: float) -> str:
     """Two decimals; more where rounding would promise a perfection that is not there (0.996 is not 1.00)."""
     short = f"{value:.2f}"
-    if short in ("1.00", "-1.00") and abs(value) < 1:
+    if short in ("1.00", "-1.00") and abs(value) < 1 - 1e-9:
         return f"{int(value * 1000) / 1000:.3f}"
     return short
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine import api
-from engine.cli.console import duration, new_table, output, plain, print_json, say, shown, size
+from engine.cli.console import duration, figure, new_table, output, plain, print_json, say, shown, size
 from engine.cli.options import AsJson, RunArgument, workspace_of
 
 STATE_STYLES = {
@@ -136,6 +136,32 @@ def _print_scores(details: api.RunDetails) -> None:
                 table.add_row(shown(score.name), value, bounds, str(score.n))
         if table.row_count:
             output.print(table)
+            _print_views(details.scores[evaluation.id])
+
+
+def _print_views(scores: list[api.Score]) -> None:
+    """The same figures view by view: an average hides the view in which a model fails."""
+    by_view: dict[str, dict[str, api.Score]] = {}
+    for score in scores:
+        if score.scope.startswith("view:"):
+            by_view.setdefault(score.scope.removeprefix("view:"), {})[score.name] = score
+    if not by_view:
+        return
+    headers = ("view", "n (abn.)", "sensitivity", "specificity", "AUROC")
+    table = new_table(*headers, right=range(1, len(headers)))
+    table.columns[0].no_wrap = True
+    for view, named in sorted(by_view.items()):
+        cells = [_with_interval(named.get(name)) for name in ("sensitivity", "specificity", "auroc")]
+        cases, abnormal = (named[name].n if name in named else 0 for name in ("accuracy", "sensitivity"))
+        table.add_row(shown(view[:24]), f"{cases} ({abnormal})", *cells)
+    output.print(table)
+
+
+def _with_interval(score: api.Score | None) -> str:
+    if score is None or score.value is None:
+        return "–"
+    bounds = "" if score.low is None or score.high is None else f"\n{figure(score.low)}–{figure(score.high)}"
+    return figure(score.value) + bounds
 
 
 def log(
