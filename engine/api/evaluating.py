@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, replace
 
 from engine.api.reading import open_reader
 from engine.data.manifest import open_dataset
+from engine.errors import JobError
+from engine.evaluation.protocol import VERSIONS
 from engine.jobs.worker import ensure_worker
 from engine.recipe import Recipe, recipe_from_json
 from engine.store.reader import Reader
-from engine.store.records import EvaluationRow
+from engine.store.records import EvaluationRow, RunRow
 from engine.store.writer import Writer
-from engine.types import ACTIVE, Reference, Split, State
+from engine.types import ACTIVE, ENDED, Reference, Split, State
 from engine.workspace import Workspace
 
 
@@ -54,21 +56,35 @@ def evaluate_run(
 
     The test split brings validation, where the threshold comes from, and each brings its missing reference rows.
 
+    What is measured already, or on its way, is not queued again.
+
     Returns:
         The id of the run, and the ids of all evaluations queued.
+
+    Raises:
+        JobError: the run has ended without an adapter, so there will be nothing to measure.
     """
     with open_reader(workspace) as reader:
         row = reader.run(run)
+    _require_adapter(workspace, row)
     recipe = recipe_from_json(row.recipe)
     quantization = row.quantization or ("none" if recipe.model.quantization == "auto" else recipe.model.quantization)
     wanted = []
     for question in questions or recipe.data.questions:
         for split in dict.fromkeys([Split.VALIDATION, *splits]):
             measurement = Measurement.of_recipe(recipe, question, split, quantization)
-            if split in splits or not _measured(workspace, measurement, run_id=row.id):
+            if (split in splits or Split.TEST in splits) and not _measured(workspace, measurement, run_id=row.id):
                 wanted.append(measurement)
     rows = queue_references(workspace, row.model, wanted, start_worker=False)
-    return row.id, [*queue_evaluations(workspace, row.id, wanted), *rows]
+    return row.id, [*queue_evaluations(workspace, row.id, wanted, after_run=row.state not in ENDED), *rows]
+
+
+def _require_adapter(workspace: Workspace, run: RunRow) -> None:
+    """A run that was stopped has an adapter and can be measured; one that failed or was cancelled has none."""
+    if run.state not in ENDED or (workspace.root / run.directory / "adapter").is_dir():
+        return
+    again = f"`sonotune resume {run.id}` goes on with it." if run.state != State.CANCELLED else "Launch it anew."
+    raise JobError(f"Run {run.id} has no adapter to measure", f"It is {run.state}: {run.reason}.", again)
 
 
 def queue_evaluations(
@@ -161,6 +177,10 @@ def _measured(
 
 def _same(row: EvaluationRow, wanted: Measurement) -> bool:
     protocol = json.loads(row.protocol or "{}")
+    if protocol.get("versions", dict(VERSIONS)) != dict(VERSIONS):
+        return False  # measured by another parser or scorer: cannot stand beside new figures
+    if row.reference == Reference.BASE and protocol.get("quantization", "none") != wanted.quantization:
+        return False  # a base in 4 bits is another subject
     return (
         row.question,
         row.split,

@@ -29,6 +29,7 @@ class JobView:
     state: State
     reason: str
     step: int
+    """Optimizer steps done, or cases measured."""
     planned_steps: int | None
     loss: float | None
     """Latest training loss, in nats a token."""
@@ -63,7 +64,8 @@ def _view(reader: Reader, kind: JobKind, job_id: int) -> JobView:
     if kind == JobKind.EVALUATION:
         row = reader.evaluation(job_id)
         title = f"{row.name} · {row.question} · {row.split}"
-        return JobView(kind, job_id, title, row.state, row.reason, 0, None, None, _error(row))
+        measured = reader.prediction_count(job_id)
+        return JobView(kind, job_id, title, row.state, row.reason, measured, row.n, None, _error(row))
     run = reader.run(job_id)
     points = reader.metrics(job_id, ["loss"])
     loss = points[-1].value if points else None

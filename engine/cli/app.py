@@ -72,7 +72,18 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; Python would complain about it at exit
         return 1
+    except OSError as error:
+        return _unexpected(arguments, f"{error.filename or 'The system'}: {error.strerror or error}", "")
+    except Exception as error:  # noqa: BLE001 - the last resort: no user shall meet a bare traceback
+        return _unexpected(arguments, "sonotune has met an error of its own", f"{type(error).__name__}: {error}")
     return 0
+
+
+def _unexpected(arguments: list[str], title: str, reason: str) -> int:
+    report_error(SonotuneError(title, reason, "Run `sonotune --debug ...` again to see where it happened."))
+    if "--debug" in arguments:
+        messages.print_exception()
+    return 1
 
 
 def _code(end: SystemExit) -> int:

@@ -45,7 +45,7 @@ def shown(text: object, style: str = "") -> Text:
 
 def print_json(value: object) -> None:
     """Machine-readable output: one JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True, default=str) + "\n")
 
 
 def say(text: object, style: str = "") -> None:

@@ -47,7 +47,7 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import a dataset: drawn phantoms, or chat JSONL with its images."""
-    workspace = workspace_of(context)
+    workspace = workspace_of(context, create=True)
     if source == "phantoms":
         if preset not in PHANTOM_PRESETS:
             raise UsageError(f"There is no phantom preset {preset}", next_step=f"Choose: {', '.join(PHANTOM_PRESETS)}.")

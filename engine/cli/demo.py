@@ -25,13 +25,23 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
+def _is_ours(workspace: api.Workspace) -> bool:
+    """Whether the dataset of this name is the demo's own, perhaps drawn by an older version: then it may be redrawn."""
+    records = {summary.record.name: summary.record for summary in api.dataset_summaries(workspace)}
+    if DATASET not in records:
+        return False
+    record = records[DATASET]
+    wanted = {"count": COUNT, "size": SIZE, "abnormal_share": ABNORMAL_SHARE}
+    return record.kind == "phantoms" and all(record.options.get(key) == value for key, value in wanted.items())
+
+
 def demo(
     context: typer.Context,
     recipe: Annotated[str, typer.Option(help="Preset or recipe file.")] = "demo",
 ) -> None:
     """Draw phantoms, fine-tune the embedded Qwen3-VL on Q7, evaluate it, and print the leaderboard."""
     started = time.monotonic()
-    workspace = workspace_of(context)
+    workspace = workspace_of(context, create=True)
     say(f"{RESEARCH_NOTE} Phantoms are drawn; their scores say nothing about patients.", "bold")
     with progress_bar(f"Drawing {COUNT} phantoms") as progress:
         summary = api.import_phantom_dataset(
@@ -40,7 +50,7 @@ def demo(
             count=COUNT,
             size=SIZE,
             abnormal_share=ABNORMAL_SHARE,
-            replace=True,  # phantoms of an older version of this program are drawn anew
+            replace=_is_ours(workspace),
             progress=progress,
         )
     say(f"{summary.record.images} phantoms, fingerprint {summary.record.fingerprint[:12]}")

@@ -10,6 +10,7 @@ from engine import api
 from engine.cli.console import messages, plain, say
 from engine.types import ENDED, JobKind, State
 
+UNITS = {JobKind.TRAINING: "steps", JobKind.EVALUATION: "cases"}
 Jobs = Sequence[tuple[JobKind, int]]
 
 
@@ -44,7 +45,7 @@ def _lines(workspace: api.Workspace, jobs: Jobs) -> list[api.JobView]:
             line = f"{view.title}: {view.state}"
             if view.state == State.RUNNING and view.planned_steps:
                 tenth = 10 * view.step // view.planned_steps
-                line += f", {10 * tenth} % of {view.planned_steps} steps"
+                line += f", {10 * tenth} % of {view.planned_steps} {UNITS[view.kind]}"
             if said.get((view.kind, view.id)) != line:
                 said[view.kind, view.id] = line
                 loss = "" if view.loss is None or view.state != State.RUNNING else f", loss {view.loss:.4f}"

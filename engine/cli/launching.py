@@ -13,6 +13,7 @@ from engine.cli.console import output, print_json, say, shown
 from engine.cli.following import wait_for
 from engine.cli.options import AsJson, RunArgument, Wait, workspace_of
 from engine.errors import UsageError
+from engine.questions.prompts import REPORT_ID
 from engine.types import QUESTION_IDS, JobKind, Split
 
 
@@ -33,7 +34,7 @@ def launch(
     as_json: AsJson = False,
 ) -> None:
     """Queue a training run with its evaluations, and start the worker."""
-    workspace = workspace_of(context)
+    workspace = workspace_of(context, create=not dry_run)
     loaded = api.load_recipe(api.find_recipe(recipe, workspace.root), changes or [])
     if dry_run:
         _print_plan(api.plan_launch(workspace, loaded), as_json)
@@ -62,15 +63,15 @@ def evaluate(
     """Queue an evaluation of a run; the test split brings the validation that its threshold comes from."""
     workspace = workspace_of(context)
     splits = [_choice(Split, each) for each in split or ["validation"]]
-    unknown = [each for each in question or [] if each not in QUESTION_IDS]
+    unknown = [each for each in question or [] if each not in (*QUESTION_IDS, REPORT_ID)]
     if unknown:
         raise UsageError(f"There is no question {', '.join(unknown)}", next_step=f"Choose: {', '.join(QUESTION_IDS)}.")
     run_id, evaluations = api.evaluate_run(workspace, run, splits, question or [])
     if as_json:
         print_json({"run_id": run_id, "evaluations": evaluations})
     else:
-        say(f"{len(evaluations)} evaluations are queued; `sonotune leaderboard` will show them.")
-    if wait:
+        say(f"Evaluations queued: {len(evaluations)}." if evaluations else "All of that is measured, or on its way.")
+    if wait and evaluations:
         raise typer.Exit(0 if wait_for(workspace, [(JobKind.EVALUATION, job) for job in evaluations]) else 1)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.api import Workspace
+from engine.api import UsageError, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,17 @@ class Options:
     debug: bool
 
 
-def workspace_of(context: typer.Context) -> Workspace:
-    """The workspace that the user means; its folder is made where it does not exist."""
+def workspace_of(context: typer.Context, create: bool = False) -> Workspace:
+    """The workspace that the user means.
+
+    Raises:
+        UsageError: its folder does not exist, and this command does not write (`create` makes it).
+    """
     found = Workspace.find(context.find_object(Options).workspace)  # type: ignore[union-attr]
-    found.root.mkdir(parents=True, exist_ok=True)
+    if create:
+        found.root.mkdir(parents=True, exist_ok=True)
+    elif not found.root.is_dir():
+        raise UsageError(f"There is no folder {found.root}", next_step="Check --workspace, or launch something there.")
     return found
 
 

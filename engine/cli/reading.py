@@ -127,7 +127,11 @@ def _facts(row: api.RunRow) -> dict[str, object]:
 
 def _print_scores(details: api.RunDetails) -> None:
     for evaluation in details.evaluations:
-        output.print(shown(f"{evaluation.question} on {evaluation.split}: {evaluation.state}, {evaluation.reason}"))
+        what = f"evaluation {evaluation.id}: {evaluation.question} on {evaluation.split}"
+        output.print(shown(f"{what}: {evaluation.state}, {evaluation.reason}", "bold"))
+        for text in (evaluation.error_title, evaluation.error_detail, evaluation.error_next_step):
+            if text:
+                output.print(shown(text, "red"), soft_wrap=True)
         table = new_table("score", "value", "95 % interval", "n", right=(1, 2, 3))
         for score in details.scores[evaluation.id]:
             if score.scope == "all":

@@ -13,6 +13,7 @@ from engine import api
 from engine.cli.console import RESEARCH_NOTE, duration, interval, new_table, output, print_json, say, shown, size
 from engine.cli.options import AsJson, workspace_of
 from engine.errors import UsageError
+from engine.questions.prompts import REPORT_ID
 from engine.types import QUESTION_IDS, Split
 
 SCORES = {
@@ -41,7 +42,7 @@ def leaderboard(
     """Compare runs with each other, with the majority class and with the untuned model."""
     if split is not None and split not in tuple(Split):
         raise UsageError(f"There is no split {split}", next_step=f"Choose: {', '.join(Split)}.")
-    if question is not None and question not in QUESTION_IDS:
+    if question is not None and question not in (*QUESTION_IDS, REPORT_ID):
         raise UsageError(f"There is no question {question}", next_step=f"Choose: {', '.join(QUESTION_IDS)}.")
     rows = api.leaderboard(workspace_of(context), question, None if split is None else Split(split), dataset)
     if as_json:
@@ -109,7 +110,7 @@ def _print_notes(rows: list[dict[str, Any]]) -> None:
         name = shown(row["name"]).plain
         if row["reference"] == "majority" and row["accuracy"] is not None:
             output.print(shown(f"Always giving the commonest answer has accuracy {row['accuracy']:.2f}.", "dim"))
-        if row["reference"] is None and row["threshold"] is not None:
+        if row["reference"] != "majority" and row["threshold"] is not None:
             output.print(shown(f"{name}: P(abnormal) ≥ {row['threshold']:.3f}, {row['threshold_source']}.", "dim"))
         for count, what in ((row["unparseable"], "could not be read"), (row["cut_off"], "were cut off")):
             if count:

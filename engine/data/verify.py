@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from engine.data.check import ImageFacts, check_image
 from engine.data.fingerprint import dataset_fingerprint, split_fingerprint
+from engine.data.images import load_image
 from engine.data.manifest import Dataset
 from engine.data.paths import storable
+from engine.errors import DataError
 from engine.types import Case, Problem
 
 CHECK_THREADS = 2
@@ -33,7 +35,7 @@ def verify_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None
     if split_fingerprint(cases) != dataset.record.split_fingerprint:
         problems.append(Problem("cases.arrow", dataset.record.name, "the split differs from its fingerprint"))
     with ThreadPoolExecutor(CHECK_THREADS) as pool:
-        outcomes = pool.map(lambda case: check_image(dataset.image_root, case.path), cases)
+        outcomes = pool.map(lambda case: _look(dataset, case), cases)
         for done, (case, outcome) in enumerate(zip(cases, outcomes, strict=True), 1):
             reason = _difference(case, outcome)
             if reason:
@@ -41,6 +43,17 @@ def verify_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None
             if progress is not None:
                 progress(done, len(cases))
     return problems
+
+
+def _look(dataset: Dataset, case: Case) -> ImageFacts | str:
+    """Facts of one image, decoded as well: correct checksums do not make a picture of what they cover."""
+    facts = check_image(dataset.image_root, case.path)
+    if not isinstance(facts, str):
+        try:
+            load_image(case.file)
+        except DataError as error:
+            return f"cannot be decoded: {error.reason or error.title}"
+    return facts
 
 
 def _difference(case: Case, outcome: ImageFacts | str) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,13 @@ from engine.data.fingerprint import cases_fingerprint
 from engine.data.labels import target_text
 from engine.data.manifest import Dataset, open_dataset
 from engine.data.sample import stratified_sample
-from engine.errors import DataError, SonotuneError
+from engine.errors import DataError, ModelError, SonotuneError
 from engine.evaluation.protocol import SAMPLE_SEED, Protocol, build_protocol
 from engine.evaluation.scores import choose, score
 from engine.evaluation.settings import Settings, read_settings
 from engine.jobs.queue import order
 from engine.jobs.session import JobSession
+from engine.questions.vocabulary import NORMALITY
 from engine.recipe import recipe_from_json
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow, JobRow, RunRow
@@ -182,7 +185,26 @@ def _subject(workspace: Workspace, plan: Plan, loaded: Loaded) -> Subject:
     return loaded.subject
 
 
+def require_probabilities(predictions: Sequence[Prediction]) -> None:
+    """Refuse to score an evaluation of Q7 in which probabilities are missing.
+
+    Leaving those cases out would compare models on different cases, and make a broken one look good.
+
+    Raises:
+        ModelError: a probability is missing, NaN or infinite.
+    """
+    missing = sum(prediction.p_abnormal is None or not isfinite(prediction.p_abnormal) for prediction in predictions)
+    if missing:
+        raise ModelError(
+            f"The model gave no probability for {missing} of {len(predictions)} cases",
+            "Its likelihoods are NaN or infinite: weights or adapter are damaged, or the numbers overflowed.",
+            "Look at the run's loss; train it again with a smaller learning rate. The outputs are kept as predictions.",
+        )
+
+
 def _finish(workspace: Workspace, session: JobSession, plan: Plan, predictions: list[Prediction]) -> None:
+    if plan.row.question == NORMALITY:
+        require_probabilities(predictions)
     with Reader(workspace) as reader:
         threshold, source = choose(reader.evaluation(plan.row.id), predictions, reader.evaluations())
     session.writer.add_scores(session.job_id, score(plan.row.question, predictions, threshold))

@@ -30,7 +30,8 @@ def wilson(successes: int, n: int) -> tuple[float | None, float | None]:
     if n == 0:
         return None, None
     low, high = proportion_confint(successes, n, alpha=1 - LEVEL, method="wilson")
-    return float(low), float(high)
+    # Exactly 0 and 1 at the ends, where rounding leaves 1 - 2e-16 below the proportion itself.
+    return (0.0 if successes == 0 else float(low)), (1.0 if successes == n else float(high))
 
 
 def percentile_interval(figures: Figures) -> tuple[float, float]:

@@ -149,6 +149,10 @@ class Reader:
             Prediction, "predictions", "WHERE evaluation_id = ? ORDER BY path, question", (evaluation_id,)
         )
 
+    def prediction_count(self, evaluation_id: int) -> int:
+        """How many cases an evaluation has measured so far."""
+        return int(self._rows("SELECT COUNT(*) FROM predictions WHERE evaluation_id = ?", (evaluation_id,))[0][0])
+
     def scores(self, evaluation_id: int) -> list[Score]:
         """Figures of one evaluation, by scope and name."""
         return self._records(Score, "scores", "WHERE evaluation_id = ? ORDER BY scope, name", (evaluation_id,))

@@ -176,7 +176,18 @@ class JobWrites(WriterBase):
             self._add_event(OWNERS[kind], job_id, to_state, reason)
             if to_state in ENDED:
                 self._settle_pending(kind, job_id, f"the job ended: {to_state}")
+            if kind == JobKind.TRAINING and to_state == State.CANCELLED:
+                self._cancel_dependents(job_id)
         return True
+
+    def _cancel_dependents(self, run_id: int) -> None:
+        """A cancelled run never succeeds: evaluations that wait for it leave the queue with it."""
+        statement = "SELECT id FROM evaluations WHERE run_id = ? AND after_run AND state = ?"
+        reason = f"run {run_id} was cancelled"
+        for row in self._connection.execute(statement, (run_id, State.QUEUED.value)).fetchall():
+            values = {"state": State.CANCELLED.value, "reason": reason, "ended_at": self._now()}
+            self._connection.execute(update("evaluations", tuple(values), "id = :id"), {**values, "id": row[0]})
+            self._add_event("evaluation_id", int(row[0]), State.CANCELLED, reason)
 
     def _implied(self, to_state: State) -> dict[str, Any]:
         now = self._now()

@@ -127,6 +127,8 @@ def _unsloth(recipe: Recipe, source: str, choice: BackendChoice) -> tuple[Any, A
             use_gradient_checkpointing=checkpointing,
             attn_implementation="sdpa",
             trust_remote_code=False,
+            # Not its pre-quantized mirror of another name: evaluation loads what the recipe says.
+            use_exact_model_name=True,
         )
     lora = recipe.lora
     model = FastVisionModel.get_peft_model(

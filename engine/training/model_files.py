@@ -27,6 +27,7 @@ def resolve_model(model_id: str, workspace_root: Path) -> str:
     candidates = [given] if given.is_absolute() else [workspace_root / given, repository_root() / given]
     for folder in candidates:
         if (folder / "config.json").is_file():
+            _require_safetensors(folder)
             return str(folder)
     path_like = given.is_absolute() or model_id.startswith((".", "~", "assets/")) or any(p.exists() for p in candidates)
     if not path_like and HUB_ID.fullmatch(model_id):
@@ -37,6 +38,16 @@ def resolve_model(model_id: str, workspace_root: Path) -> str:
         "Check model.id in the recipe: a folder (relative to the workspace or the repository) or an id such as "
         "Qwen/Qwen3-VL-2B-Instruct. The embedded model is assets/base-model.",
     )
+
+
+def _require_safetensors(folder: Path) -> None:
+    """Pickled weights can run code when they are loaded, on every backend: refused before anything is imported."""
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"The base model in {folder} has no safetensors weights",
+            "Weights in other formats (pickles) can run code when they are loaded, so they never are.",
+            "Convert them with `safetensors`, or download a copy of the model in that format.",
+        )
 
 
 def weight_bytes(resolved: str) -> int | None:

@@ -14,11 +14,13 @@ MEGABYTE = 1_000_000
 
 # Written in pieces, so that this file does not find itself.
 INDEX_HOST = re.compile(
-    "|".join(["pypi" + r"\.org", "python" + r"hosted\.", "download" + r"\.pytorch\.org", r"https?://\S+/simple" + r"\b"]),
+    "|".join(
+        ["pypi" + r"\.org", "python" + r"hosted\.", "download" + r"\.pytorch\.org", r"https?://\S+/simple" + r"\b"]
+    ),
     re.IGNORECASE,
 )
 INDEX_OPTION = re.compile(r"--?(?:extra-)?(?:index-url|find-links|trusted-host|no-index)\b|(?m:^\s*(?:#\s*)?-[if]\s)")
-MACHINE_PATH = re.compile(r"(?<![\w.~$}*/-])/" + r"(?:work|root|home|Users|mnt|tmp|var|opt)" + r"/\w[\w.-]*")
+MACHINE_PATH = re.compile(r"(?<![\w.~$}*/-])/" + r"(?:work|root|home|Users|tmp|var|opt)" + r"/[\w.][\w./-]*")
 MADE_UP = ("/" + "home/me",)
 """Folders of invented people in tests."""
 WEIGHTS = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npy", ".npz", ".h5", ".onnx", ".gguf", ".msgpack"}

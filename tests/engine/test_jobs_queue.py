@@ -89,7 +89,6 @@ def test_jobs_queued_in_the_same_instant_keep_validation_before_test(tmp_path: P
         ((State.STARTING, State.RUNNING), "waits for run 1 (running)"),
         ((State.STARTING, State.FAILED), "run 1 failed: `sonotune resume 1`"),
         ((State.STARTING, State.INTERRUPTED), "run 1 was interrupted: `sonotune resume 1`"),
-        ((State.CANCELLED,), "run 1 was cancelled: "),
     ],
 )
 def test_an_evaluation_stays_queued_with_its_reason_until_its_run_succeeded(
@@ -138,3 +137,14 @@ def test_evaluations_of_different_runs_do_not_wait_for_each_other(writer: Writer
         move(writer, TRAINING, run_id, State.STARTING, State.RUNNING, State.SUCCEEDED)
     move(writer, EVALUATION, first, State.STARTING)
     assert following(reader) == (EVALUATION, second)
+
+
+def test_a_cancelled_run_takes_its_waiting_evaluations_along(writer: Writer, reader: Reader) -> None:
+    run_id = add_run(writer)
+    waiting = add_evaluation(writer, run_id, after_run=True)
+    other = add_evaluation(writer, add_run(writer), after_run=True)
+    move(writer, TRAINING, run_id, State.CANCELLED)
+    assert reader.evaluation(waiting).state == State.CANCELLED
+    assert reader.evaluation(waiting).reason == f"run {run_id} was cancelled"
+    assert reader.events(evaluation_id=waiting)[-1].kind == State.CANCELLED
+    assert reader.evaluation(other).state == State.QUEUED

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef, roc_auc_score
 
 from engine.scoring.normality import ScoredCase, choose_threshold, score_normality
-from engine.scoring.reference import majority_rows
 from engine.types import Score, Verdict
 
 NORMAL, ABNORMAL, UNCLEAR, UNPARSEABLE = Verdict.NORMAL, Verdict.ABNORMAL, Verdict.UNCLEAR, Verdict.UNPARSEABLE
@@ -204,21 +203,3 @@ def test_without_both_classes_the_threshold_is_one_half() -> None:
     assert choose_threshold([]) == 0.5
     assert choose_threshold([case(NORMAL, 0.1)]) == 0.5
     assert choose_threshold([case(NORMAL, 0.1), case(ABNORMAL, None)]) == 0.5
-
-
-@pytest.mark.parametrize("abnormal", [1, 20])
-def test_the_majority_row_is_at_chance_in_everything_but_accuracy(abnormal: int) -> None:
-    cases = [("Femur", ABNORMAL)] * 15 + [("Femur", NORMAL)] * 45
-    rows = majority_rows([ABNORMAL] * abnormal + [NORMAL] * 9 + [UNCLEAR], cases)
-    scores = scores_of(rows)
-    assert scores["balanced_accuracy"].value == 0.5
-    assert scores["text_balanced_accuracy"].value == 0.5
-    assert scores["auroc"].value == 0.5
-    assert scores["mcc"].value == 0.0
-    assert scores["accuracy"].value == (0.75 if abnormal == 1 else 0.25)
-    assert rows[0].p_abnormal == abnormal / (abnormal + 9)
-
-
-def test_a_majority_needs_a_readable_target() -> None:
-    with pytest.raises(ValueError, match="no training target"):
-        majority_rows([UNCLEAR], [])

@@ -182,5 +182,5 @@ def test_a_folder_with_pickled_weights_alone_is_no_model(
     code, _ = in_process(workspace, run.id, capsys)
     row = run_row(workspace, run.id)
     assert code == 1
-    assert "could not be loaded" in (row.error_title or "")
+    assert "no safetensors weights" in (row.error_title or "")
     assert "safetensors" in (row.error_next_step or "")
