@@ -12,6 +12,7 @@ from engine.api.reading import open_reader
 from engine.errors import JobError
 from engine.jobs.worker import ensure_worker
 from engine.store.reader import Reader
+from engine.store.records import JobRow
 from engine.types import ENDED, JobKind, State
 from engine.workspace import Workspace
 
@@ -77,25 +78,29 @@ def _error(row: object) -> tuple[str, str, str] | None:
     return (title, detail or "", following or "") if title else None
 
 
-def read_log(workspace: Workspace, run: int | str, follow: bool = False) -> Iterator[str]:
-    """Text of a run's log as it stands; with `follow`, also what is added until the run has ended.
+def read_log(
+    workspace: Workspace, job: int | str, follow: bool = False, kind: JobKind = JobKind.TRAINING
+) -> Iterator[str]:
+    """Text of a job's log as it stands; with `follow`, also what is added until the job has ended.
+
+    Args:
+        workspace: where the job is recorded.
+        job: number of the run or evaluation, or name of the run.
+        follow: go on until the job has ended.
+        kind: what `job` is.
 
     Raises:
-        JobError: the run has not written anything yet.
+        JobError: the job has not written anything yet.
     """
     with open_reader(workspace) as reader:
-        row = reader.run(run)
+        row = reader.job(kind, reader.run(job).id if kind == JobKind.TRAINING else int(job))
         file = workspace.root / row.directory / "log.txt"
         if not follow and not file.exists():
-            raise JobError(
-                f"Run {row.id} has no log yet",
-                f"It is {row.state}: {row.reason}.",
-                f"`sonotune log {row.id} --follow` waits for it.",
-            )
+            raise _no_log(row)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may be cut at the end of a read
         position = 0
         while True:
-            ended = reader.run(row.id).state in ENDED  # before reading, so that the last words are not missed
+            ended = reader.job(kind, row.id).state in ENDED  # before reading, so that the last words are not missed
             data = _read(file, position)
             position += len(data)
             if data:
@@ -104,6 +109,16 @@ def read_log(workspace: Workspace, run: int | str, follow: bool = False) -> Iter
                 return
             else:
                 time.sleep(POLL_SECONDS)
+
+
+def _no_log(row: JobRow) -> JobError:
+    title = f"{'Run' if row.kind == JobKind.TRAINING else 'Evaluation'} {row.id} has no log yet"
+    if row.kind == JobKind.EVALUATION and row.state in ENDED:
+        reason = "One process measures all waiting evaluations of a model; its log is with the first of them."
+        return JobError(title.replace("log yet", "log of its own"), reason, f"Try `sonotune log --evaluation {row.id - 1}`.")
+    which = str(row.id) if row.kind == JobKind.TRAINING else f"--evaluation {row.id}"
+    waiting = f"`sonotune log {which} --follow` waits for it."
+    return JobError(title, f"It is {row.state} and has not written anything yet.", waiting)
 
 
 def _read(file: Path, position: int) -> bytes:

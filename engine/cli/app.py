@@ -10,9 +10,12 @@ import typer
 
 from engine import __version__
 from engine.cli import control, data, demo, doctor, launching, reading, scores, worker
-from engine.cli.console import RESEARCH_NOTE, messages, report_error, say
+from engine.cli.console import RESEARCH_NOTE, report_error, say
 from engine.cli.options import Options
 from engine.errors import SonotuneError
+
+TYPER_INTERRUPTED = 130
+"""Exit code that typer makes of ctrl+c, without a word."""
 
 app = typer.Typer(
     name="sonotune",
@@ -57,18 +60,15 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit code; a traceback is only shown with --debug."""
     try:
-        # Standalone: typer itself reports wrong words (2) and ctrl+c (1), in whatever click it has inside.
+        # Standalone: typer itself reports wrong words (2), in whatever click it has inside.
         app(arguments, prog_name="sonotune")
     except SystemExit as end:
-        return _code(end)
+        return _interrupted() if end.code == TYPER_INTERRUPTED else _code(end)
     except SonotuneError as error:
-        report_error(error)
-        if "--debug" in arguments:
-            messages.print_exception()
+        report_error(error, debug="--debug" in arguments)
         return error.exit_code
     except KeyboardInterrupt:
-        say("Interrupted. Runs that were queued or started go on: `sonotune runs`.")
-        return 1
+        return _interrupted()
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; Python would complain about it at exit
         return 1
@@ -80,9 +80,13 @@ def run(arguments: list[str]) -> int:
 
 
 def _unexpected(arguments: list[str], title: str, reason: str) -> int:
-    report_error(SonotuneError(title, reason, "Run `sonotune --debug ...` again to see where it happened."))
-    if "--debug" in arguments:
-        messages.print_exception()
+    error = SonotuneError(title, reason, "Run `sonotune --debug ...` again to see where it happened.")
+    report_error(error, debug="--debug" in arguments)
+    return 1
+
+
+def _interrupted() -> int:
+    say("Interrupted. Runs that were queued or started go on: `sonotune runs`.")
     return 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -53,13 +54,15 @@ def say(text: object, style: str = "") -> None:
     messages.print(shown(text, style), soft_wrap=True)
 
 
-def report_error(error: SonotuneError) -> None:
-    """Title, reason and next step."""
+def report_error(error: SonotuneError, debug: bool = False) -> None:
+    """Title, reason and next step; with `debug` also the traceback of the exception that is being handled."""
     say(error.title, "bold red")
     if error.reason:
         say(error.reason)
     if error.next_step:
         say(f"→ {error.next_step}", "bold")
+    if debug:
+        say(traceback.format_exc())
 
 
 @contextmanager

@@ -8,12 +8,14 @@ import typer
 
 from engine import api
 from engine.cli.console import output, shown
-from engine.cli.options import workspace_of
+from engine.cli.options import LARGEST, workspace_of
 from engine.errors import UsageError
 from engine.types import JobKind
 
 Job = Annotated[str | None, typer.Argument(metavar="RUN", help="Number or name of the run.")]
-Evaluation = Annotated[int | None, typer.Option("--evaluation", help="Number of an evaluation instead of a run.")]
+Evaluation = Annotated[
+    int | None, typer.Option("--evaluation", min=1, max=LARGEST, help="Number of an evaluation, not a run.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,23 +27,24 @@ def register(app: typer.Typer) -> None:
 
 def stop(context: typer.Context, run: Job = None, evaluation: Evaluation = None) -> None:
     """Save and end at the next step; `resume` goes on from there."""
-    job, kind = _job(run, evaluation)
+    job, kind = job_of(run, evaluation)
     output.print(shown(api.stop(workspace_of(context), job, kind=kind)))
 
 
 def cancel(context: typer.Context, run: Job = None, evaluation: Evaluation = None) -> None:
     """End for good, without saving; a queued one leaves the queue."""
-    job, kind = _job(run, evaluation)
+    job, kind = job_of(run, evaluation)
     output.print(shown(api.cancel(workspace_of(context), job, kind=kind)))
 
 
 def resume(context: typer.Context, run: Job = None, evaluation: Evaluation = None) -> None:
     """Queue a failed or interrupted job again; a run goes on from its last checkpoint."""
-    job, kind = _job(run, evaluation)
+    job, kind = job_of(run, evaluation)
     output.print(shown(api.resume(workspace_of(context), job, kind=kind)))
 
 
-def _job(run: str | None, evaluation: int | None) -> tuple[int | str, JobKind]:
+def job_of(run: str | None, evaluation: int | None) -> tuple[int | str, JobKind]:
+    """The job that the user means; UsageError unless exactly one of the two was given."""
     if (run is None) == (evaluation is None):
         raise UsageError("Name a run, or an evaluation with --evaluation", next_step="`sonotune runs` lists runs.")
     return (run, JobKind.TRAINING) if run is not None else (evaluation or 0, JobKind.EVALUATION)

@@ -11,10 +11,10 @@ from rich.table import Table
 from engine import api
 from engine.cli.console import output, print_json, say, shown
 from engine.cli.following import wait_for
-from engine.cli.options import AsJson, RunArgument, Wait, workspace_of
+from engine.cli.options import LARGEST, AsJson, RunArgument, Wait, workspace_of
 from engine.errors import UsageError
 from engine.questions.prompts import REPORT_ID
-from engine.types import QUESTION_IDS, JobKind, Split
+from engine.types import ENDED, QUESTION_IDS, JobKind, Split
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,7 @@ def launch(
     changes: Annotated[list[str] | None, typer.Option("--set", help="Change a key, as in training.seed=7.")] = None,
     wait: Wait = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
-    priority: Annotated[int, typer.Option(help="Higher is dispatched first.")] = 0,
+    priority: Annotated[int, typer.Option(min=-LARGEST, max=LARGEST, help="Higher is dispatched first.")] = 0,
     references: Annotated[bool, typer.Option(help="Also measure majority class and untuned model.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -72,7 +72,10 @@ def evaluate(
     else:
         say(f"Evaluations queued: {len(evaluations)}." if evaluations else "All of that is measured, or on its way.")
     if wait and evaluations:
-        raise typer.Exit(0 if wait_for(workspace, [(JobKind.EVALUATION, job) for job in evaluations]) else 1)
+        jobs = [(JobKind.EVALUATION, job) for job in evaluations]
+        if api.run_details(workspace, run_id).run.state not in ENDED:
+            jobs.insert(0, (JobKind.TRAINING, run_id))  # should it fail, its evaluations would be waited for in vain
+        raise typer.Exit(0 if wait_for(workspace, jobs) else 1)
 
 
 def _choice(kind: type[Split], text: str) -> Split:

@@ -33,6 +33,9 @@ def workspace_of(context: typer.Context, create: bool = False) -> Workspace:
     return found
 
 
+LARGEST = 10**9
+"""Of numbers that a user may give: more than any workspace holds, and little enough for SQLite."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Number or name of the run.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Show the progress and return when it has ended.")]

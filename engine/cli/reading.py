@@ -13,7 +13,8 @@ from rich.text import Text
 
 from engine import api
 from engine.cli.console import duration, figure, new_table, output, plain, print_json, say, shown, size
-from engine.cli.options import AsJson, RunArgument, workspace_of
+from engine.cli.control import Evaluation, Job, job_of
+from engine.cli.options import LARGEST, AsJson, RunArgument, workspace_of
 
 STATE_STYLES = {
     "running": "green",
@@ -52,7 +53,7 @@ def overview(context: typer.Context) -> None:
 
 def runs(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(help="Newest runs to list; 0 = all.")] = 30,
+    limit: Annotated[int, typer.Option(min=0, max=LARGEST, help="Newest runs to list; 0 = all.")] = 30,
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
@@ -170,10 +171,12 @@ def _with_interval(score: api.Score | None) -> str:
 
 def log(
     context: typer.Context,
-    run: RunArgument,
+    run: Job = None,
+    evaluation: Evaluation = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
 ) -> None:
-    """Print what a run's process has written."""
-    for text in api.read_log(workspace_of(context), run, follow):
+    """Print what the process of a run, or of an evaluation, has written."""
+    job, kind = job_of(run, evaluation)
+    for text in api.read_log(workspace_of(context), job, follow, kind):
         sys.stdout.write(plain(text))
         sys.stdout.flush()

@@ -98,7 +98,7 @@ def _error(title: str, detail: str, next_step: str) -> dict[str, Any]:
 def _again(job: JobRow) -> str:
     if job.kind == JobKind.TRAINING:
         return f"`sonotune resume {job.id}` goes on from its last checkpoint"
-    return "queue the evaluation again" + (f" with `sonotune evaluate {job.run_id}`" if job.run_id else "")
+    return f"`sonotune resume --evaluation {job.id}` queues it again"
 
 
 def _ago(job: JobRow) -> str:
