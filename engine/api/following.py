@@ -115,7 +115,8 @@ def _no_log(row: JobRow) -> JobError:
     title = f"{'Run' if row.kind == JobKind.TRAINING else 'Evaluation'} {row.id} has no log yet"
     if row.kind == JobKind.EVALUATION and row.state in ENDED:
         reason = "One process measures all waiting evaluations of a model; its log is with the first of them."
-        return JobError(title.replace("log yet", "log of its own"), reason, f"Try `sonotune log --evaluation {row.id - 1}`.")
+        title = f"Evaluation {row.id} has no log of its own"
+        return JobError(title, reason, f"Try `sonotune log --evaluation {row.id - 1}`.")
     which = str(row.id) if row.kind == JobKind.TRAINING else f"--evaluation {row.id}"
     waiting = f"`sonotune log {which} --follow` waits for it."
     return JobError(title, f"It is {row.state} and has not written anything yet.", waiting)

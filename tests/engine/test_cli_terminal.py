@@ -86,6 +86,11 @@ def test_hostile_texts_are_printed_harmlessly(command: CommandLine, words: list[
     assert not control_characters(done.out + done.err)
 
 
+def test_what_is_looked_for_would_be_found() -> None:
+    assert control_characters(HOSTILE) == {"\x1b", "\x07", "\u202e", "\x9b", "\r", "\b"}
+    assert not control_characters("two lines\nand\ta tab, grün ✓")
+
+
 def test_markup_is_text(command: CommandLine) -> None:
     for words in (["show", "1"], ["show", "2"], ["log", "1"]):
         assert "[red]x[/red]" in command(*words).out
