@@ -68,8 +68,7 @@ def _view(reader: Reader, kind: JobKind, job_id: int) -> JobView:
         measured = reader.prediction_count(job_id)
         return JobView(kind, job_id, title, row.state, row.reason, measured, row.n, None, _error(row))
     run = reader.run(job_id)
-    points = reader.metrics(job_id, ["loss"])
-    loss = points[-1].value if points else None
+    loss = reader.latest_metric(job_id, "loss")
     return JobView(kind, job_id, run.name, run.state, run.reason, run.step, run.planned_steps, loss, _error(run))
 
 

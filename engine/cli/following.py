@@ -19,9 +19,7 @@ def wait_for(workspace: api.Workspace, jobs: Jobs) -> bool:
 
     A job that waits for a run which did not succeed is not waited for.
     """
-    views: list[api.JobView] = []
-    show = _bars if messages.is_terminal else _lines
-    views = show(workspace, jobs)
+    views = (_bars if messages.is_terminal else _lines)(workspace, jobs)
     failed = [view for view in views if view.state != State.SUCCEEDED]
     for view in failed:
         say(f"{view.title}: {view.state}, {view.reason}", "bold red")

@@ -89,5 +89,14 @@ def insert(table: str, names: Sequence[str], *, replace: bool = False) -> str:
 
 
 def update(table: str, names: Sequence[str], where: str) -> str:
-    """An UPDATE with named parameters; see `select` for what may be passed."""
-    return f"UPDATE {table} SET {', '.join(f'{name} = :{name}' for name in names)} WHERE {where}"  # noqa: S608
+    """An UPDATE with named parameters; see `select` for what may be passed.
+
+    Columns `peak_*` only rise: a job that was resumed has the peak of all its attempts, not of the last process.
+    """
+    return f"UPDATE {table} SET {', '.join(_assignment(name) for name in names)} WHERE {where}"  # noqa: S608
+
+
+def _assignment(name: str) -> str:
+    if not name.startswith("peak_"):
+        return f"{name} = :{name}"
+    return f"{name} = COALESCE(MAX({name}, :{name}), :{name}, {name})"  # MAX of a NULL is NULL

@@ -122,6 +122,13 @@ class Reader:
         where, parameters = _where(run_id=run_id, key=tuple(keys))
         return self._records(MetricPoint, "metrics", f"{where} AND id > ? ORDER BY id", (*parameters, after_id))
 
+    def latest_metric(self, run_id: int, key: str) -> float | None:
+        """Newest value of one curve, by its index; None where it has no point yet."""
+        rows = self._rows(
+            "SELECT value FROM metrics WHERE run_id = ? AND key = ? ORDER BY step DESC LIMIT 1", (run_id, key)
+        )
+        return None if not rows else rows[0][0]
+
     def metric_keys(self, run_id: int) -> list[str]:
         """Names of the curves that a run has."""
         return [str(row[0]) for row in self._rows("SELECT DISTINCT key FROM metrics WHERE run_id = ?", (run_id,))]

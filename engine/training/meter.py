@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +11,7 @@ import torch
 
 @dataclass(slots=True)
 class StepMeter:
-    """Samples, tokens and seconds of the current optimizer step, and of all steps of this process.
+    """Samples, tokens and seconds of the current optimizer step.
 
     A step lasts from the end of the last one to its own end, data loading included; checkpoints and validation losses
     are left out, because `mark` is called after them.
@@ -19,10 +19,6 @@ class StepMeter:
 
     clock: Callable[[], float] = time.perf_counter
     samples: int = 0
-    steps: int = 0
-    total_samples: int = 0
-    total_tokens: int = 0
-    total_seconds: float = 0.0
     _tokens: list[torch.Tensor] = field(default_factory=list)
     _since: float | None = None
 
@@ -45,20 +41,20 @@ class StepMeter:
             "samples_per_second": self.samples / seconds,
             "tokens_per_second": tokens / seconds,
         }
-        self.steps += 1
-        self.total_samples += self.samples
-        self.total_tokens += tokens
-        self.total_seconds += seconds
         self.samples = 0
         self._tokens.clear()
         self._since = now
         return figures
 
-    def rates(self) -> dict[str, float]:
-        """Samples and tokens a second over all steps of this process; empty before the first step."""
-        if not self.steps:
-            return {}
-        return {
-            "samples_per_second": self.total_samples / self.total_seconds,
-            "tokens_per_second": self.total_tokens / self.total_seconds,
-        }
+
+def rates(history: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Samples and tokens a second over all steps of a run, from the figures of each; empty without a step.
+
+    From the history and not from a count of its own, because a resumed run gets its history back.
+    """
+    steps = [entry for entry in history if "step_seconds" in entry]
+    seconds = sum(entry["step_seconds"] for entry in steps)
+    if not seconds:
+        return {}
+    names = ("samples_per_second", "tokens_per_second")
+    return {name: sum(entry[name] * entry["step_seconds"] for entry in steps) / seconds for name in names}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from trl import SFTConfig
@@ -23,7 +23,7 @@ from engine.training.collator import AnswerCollator
 from engine.training.dataset import TrainingData, prepare_data
 from engine.training.encoding import Encoder
 from engine.training.lora_targets import lora_modules
-from engine.training.meter import StepMeter
+from engine.training.meter import StepMeter, rates
 from engine.training.model import load_for_training, parameter_counts, save_adapter, wants_checkpointing
 from engine.training.record import RunRecord, final_loss, git_revision, peaks, versions
 from engine.training.schedule import planned_steps, warmup_steps
@@ -80,19 +80,7 @@ def train(job: TrainingJob) -> TrainingResult:
 
     # --- model ---
     model, processor = load_for_training(recipe, job.source, job.choice, job.device)
-    trained, total = parameter_counts(model)
-    record.progress(
-        backend=job.choice.backend,
-        backend_reason=job.choice.reason,
-        quantization=job.choice.quantization,
-        packing="off",
-        versions=versions(),
-        git_revision=git_revision(),
-        gpu_name=torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else None,
-        trained_parameters=trained,
-        total_parameters=total,
-        lora_modules=len(lora_modules(name for name, _ in model.named_modules())),
-    )
+    record.progress(**circumstances(job, model))
 
     # --- data ---
     data = prepare_data(recipe, processor, job.cases)
@@ -130,11 +118,28 @@ def train(job: TrainingJob) -> TrainingResult:
         step=trainer.state.global_step,
         train_seconds=sum(entry.get("step_seconds", 0.0) for entry in history),
         evaluation_seconds=sum(entry.get("eval_runtime", 0.0) for entry in history),
-        **meter.rates(),
+        **rates(history),
         **peaks(),
     )
     step = trainer.state.global_step
     return TrainingResult(callback.stopped and step < planned, step, loss, digest)
+
+
+def circumstances(job: TrainingJob, model: Any) -> dict[str, Any]:
+    """Columns of the run that say what trains where: backend, versions, device, size of the adapter."""
+    trained, total = parameter_counts(model)
+    return {
+        "backend": job.choice.backend,
+        "backend_reason": job.choice.reason,
+        "quantization": job.choice.quantization,
+        "packing": "off",
+        "versions": versions(),
+        "git_revision": git_revision(),
+        "gpu_name": torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else None,
+        "trained_parameters": trained,
+        "total_parameters": total,
+        "lora_modules": len(lora_modules(name for name, _ in model.named_modules())),
+    }
 
 
 def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:

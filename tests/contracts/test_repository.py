@@ -69,7 +69,7 @@ def test_the_patterns_find_what_they_are_for() -> None:
     for folder in ("work/main", "root/.cache", "home/anna/images", "Users/anna", "tmp/demo"):
         assert machine_paths(f"see {slash}{folder} there") == [f"{slash}{folder}"]
         assert machine_paths(f'open("{slash}{folder}")') == [f"{slash}{folder}"]
-    assert machine_paths("outputs/work/1, ~/work/2, https://host.example/home/3, $HOME/tmp/x") == []
+    assert machine_paths(f"outputs/work/1, ~/work/2, https://host.example{slash}home/3, $HOME{slash}tmp/x") == []
 
 
 @pytest.mark.parametrize("name", LOCKS)

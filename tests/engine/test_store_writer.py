@@ -466,3 +466,22 @@ def test_lists_can_be_narrowed(writer: Writer, reader: Reader) -> None:
     assert reader.evaluations(second) == []
     assert [event.run_id for event in reader.events(run_id=second)] == [second, second]
     assert [event.kind for event in reader.events(evaluation_id=reference)] == ["queued"]
+
+
+def test_peaks_rise_over_all_attempts_of_a_job(writer: Writer, reader: Reader) -> None:
+    run_id = add_run(writer)
+    for attempt in (700, None, 300):
+        writer.update(TRAINING, run_id, peak_rss_bytes=attempt, peak_vram_reserved_bytes=attempt)
+        assert reader.run(run_id).peak_rss_bytes == 700
+        assert reader.run(run_id).peak_vram_reserved_bytes == 700
+    writer.update(TRAINING, run_id, peak_rss_bytes=900, step=3)
+    writer.update(TRAINING, run_id, step=2)
+    assert (reader.run(run_id).peak_rss_bytes, reader.run(run_id).step) == (900, 2)
+
+
+def test_the_latest_metric_is_that_of_the_last_step(writer: Writer, reader: Reader) -> None:
+    run_id = add_run(writer)
+    assert reader.latest_metric(run_id, "loss") is None
+    for step, loss in ((1, 0.5), (10, 0.1), (2, 0.4)):
+        writer.add_metrics(run_id, step, {"loss": loss, "learning_rate": 1.0}, 1.0)
+    assert reader.latest_metric(run_id, "loss") == 0.1

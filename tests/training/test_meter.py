@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.training.meter import StepMeter, rates
+
+
+def test_a_step_lasts_from_mark_to_finish() -> None:
+    now = [10.0]
+    meter = StepMeter(clock=lambda: now[0])
+    meter.mark()
+    meter.count(3, torch.tensor(30))
+    meter.count(1, torch.tensor(10))
+    now[0] = 12.0
+    figures = meter.finish_step()
+    assert figures == {"step_seconds": 2.0, "samples_per_second": 2.0, "tokens_per_second": 20.0}
+    now[0] = 13.0
+    assert meter.finish_step()["samples_per_second"] == 0.0
+
+
+def test_rates_of_a_run_weigh_each_step_by_its_time() -> None:
+    slow = {"step_seconds": 3.0, "samples_per_second": 1.0, "tokens_per_second": 10.0}
+    fast = {"step_seconds": 1.0, "samples_per_second": 5.0, "tokens_per_second": 50.0}
+    history = [slow, {"eval_loss": 0.1}, fast]
+    assert rates(history) == pytest.approx({"samples_per_second": 2.0, "tokens_per_second": 20.0})
+    assert rates([{"eval_loss": 0.1}]) == {}
