@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,22 +20,14 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.errors import SonotuneError
+from engine.text import plain
 
 output = Console(highlight=False, markup=False, emoji=False)
 """Results."""
 messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 """Everything that a pipe should not get."""
 
-KEPT_CONTROLS = "\n\t"
 RESEARCH_NOTE = "Research only, not for clinical use."
-
-
-def plain(text: object) -> str:
-    """`text` without control, format and direction characters; line breaks and tabs stay."""
-    return "".join(
-        character if character in KEPT_CONTROLS or not unicodedata.category(character).startswith("C") else "�"
-        for character in str(text)
-    )
 
 
 def shown(text: object, style: str = "") -> Text:

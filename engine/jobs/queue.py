@@ -22,7 +22,8 @@ class QueueEntry:
 
 
 def queue(reader: Reader) -> list[QueueEntry]:
-    """All queued jobs in the order in which they will be started: by priority, then by time of queueing."""
+    """All queued jobs in the order in which they will be started: by priority, then by their place
+    (the time of queueing, unless somebody moved them)."""
     return order(reader.jobs())
 
 
@@ -47,7 +48,7 @@ def order(jobs: Sequence[JobRow]) -> list[QueueEntry]:
 
 def _place(job: JobRow) -> tuple[int, float, int, bool, int]:
     # Validation before test: the threshold of the one is used by the other.
-    return -job.priority, job.queued_at, _SPLIT_ORDER.index(job.split), job.kind == JobKind.EVALUATION, job.id
+    return -job.priority, job.queue_rank, _SPLIT_ORDER.index(job.split), job.kind == JobKind.EVALUATION, job.id
 
 
 def _blocked(job: JobRow, neighbour: JobRow | None) -> str:

@@ -83,6 +83,8 @@ class RunRow:
     error_detail: str | None
     error_next_step: str | None
     study: str | None
+    queue_rank: float | None
+    """Place among queued jobs of one priority, lowest first; None: by `queued_at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class EvaluationRow:
     error_title: str | None
     error_detail: str | None
     error_next_step: str | None
+    queue_rank: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,8 @@ class JobRow:
     subject: str
     """Equal for evaluations that one process can serve with one loaded model; "" for a run."""
     split: Split | None
+    queue_rank: float
+    """Place among queued jobs of one priority, lowest first; the time of queueing unless somebody moved it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +240,8 @@ class ImageRow:
     q7_verdict: Verdict | None
     problem: str | None
     """None for a usable image."""
+    answers: Mapping[str, str] | None = None
+    """Raw answer by question id; untrusted text. None for a problem, and for imports of older versions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,14 @@ class JobWrites(WriterBase):
     def _implied(self, to_state: State) -> dict[str, Any]:
         now = self._now()
         if to_state == State.QUEUED:
-            return {"queued_at": now, "started_at": None, "ended_at": None, **NO_PROCESS, **NO_ERROR}
+            return {
+                "queued_at": now,
+                "queue_rank": None,
+                "started_at": None,
+                "ended_at": None,
+                **NO_PROCESS,
+                **NO_ERROR,
+            }
         if to_state == State.STARTING:
             return {"started_at": now, "heartbeat": now}
         if to_state in ENDED:
