@@ -1,7 +1,7 @@
 """Everything that a front end can ask of the engine. The terminal screens and the command line use this module alone.
 
 Light, and lazy: a name is imported when it is first used (PEP 562), so that the terminal screens paint before pydantic
-and the rest are loaded. A new name goes into both lists: the imports are what type checkers read, `_HOMES` is what runs.
+and the rest are loaded. A new name goes into both lists: type checkers read the imports, `_HOMES` is what runs.
 """
 
 from __future__ import annotations

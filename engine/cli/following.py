@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from engine import api
-from engine.cli.console import messages, plain, say
+from engine.cli.console import messages, say
+from engine.text import plain
 from engine.types import ENDED, JobKind, State
 
 UNITS = {JobKind.TRAINING: "steps", JobKind.EVALUATION: "cases"}

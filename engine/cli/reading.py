@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from engine import api
-from engine.cli.console import duration, figure, new_table, output, plain, print_json, say, shown, size
+from engine.cli.console import duration, figure, new_table, output, print_json, say, shown, size
 from engine.cli.control import Evaluation, Job, job_of
 from engine.cli.options import LARGEST, AsJson, RunArgument, workspace_of
+from engine.text import plain
 
 STATE_STYLES = {
     "running": "green",

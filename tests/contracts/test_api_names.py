@@ -10,7 +10,9 @@ from engine import api
 
 def names_for_type_checkers() -> set[str]:
     guard = next(node for node in ast.parse(inspect.getsource(api)).body if isinstance(node, ast.If))
-    return {alias.asname or alias.name for node in guard.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return {
+        alias.asname or alias.name for node in guard.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
 
 
 def test_both_lists_name_the_same_things() -> None:
