@@ -1,1 +1,1 @@
-"""The terminal screens. They reach the engine through `engine.api` alone."""
+"""The terminal workbench. It reaches the engine through `engine.api` alone."""

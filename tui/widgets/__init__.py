@@ -1,0 +1,1 @@
+"""Widgets of the workbench: values in, cells out. None of them asks the engine for anything."""

@@ -1,0 +1,127 @@
+"""The base of every widget that draws its own lines: it repaints the cells that changed, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.themes import Palette, palette_of
+
+GAP_CELLS = 6
+"""Unchanged cells between two changes are sent again up to this many: moving the cursor costs more than they do."""
+
+_PLAIN = Style.null()
+
+
+class CellWidget(Widget):
+    """A widget that draws itself as a list of lines.
+
+    A subclass overrides `draw`, and calls `repaint` when what it shows has changed; what is drawn while nobody sees it
+    costs nothing. Every segment carries a style, because Textual's filters for NO_COLOR fail on one without.
+    """
+
+    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(name=name, id=id, classes=classes)
+        self._strips: list[Strip] = []
+        self._seen = False
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """The lines to show, each `width` cells wide, at most `height` of them; a plain CellWidget is blank."""
+        return [Strip.blank(width, _PLAIN)] * height
+
+    @property
+    def palette(self) -> Palette:
+        """Colours of the current theme."""
+        return palette_of(self.app)
+
+    def repaint(self, *, whole: bool = False) -> None:
+        """Draw again and send what differs; `whole` sends everything, as after a change of the theme."""
+        width, height = self.content_size
+        if not self._seen or not width or not height:
+            return
+        before, self._strips = self._strips, self.draw(width, height)
+        if whole or len(before) != len(self._strips):
+            self.refresh()
+            return
+        regions = changed_regions(before, self._strips)
+        if regions:
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        """One line, for Textual's compositor."""
+        if y < len(self._strips):
+            return self._strips[y].adjust_cell_length(self.content_size.width, _PLAIN)
+        return Strip.blank(self.content_size.width, _PLAIN)
+
+    def notify_style_update(self) -> None:
+        """The theme or the style sheet has changed: every colour may be another one."""
+        super().notify_style_update()
+        self.repaint(whole=True)
+
+    def on_show(self) -> None:
+        """Draw what was not drawn while the widget was hidden."""
+        self._seen = True
+        self.repaint(whole=True)
+
+    def on_hide(self) -> None:
+        """Draw nothing until the widget is shown again."""
+        self._seen = False
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Another size is another drawing."""
+        self._seen = True
+        self.repaint(whole=True)
+
+
+def changed_regions(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
+    """Regions, in widget coordinates, of the cells in which two drawings of equal height differ."""
+    regions = []
+    for y, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old is new or old == new:
+            continue
+        regions += [Region(left, y, right - left, 1) for left, right in changed_spans(old, new)]
+    return regions
+
+
+def changed_spans(old: Strip, new: Strip) -> list[tuple[int, int]]:
+    """Half-open column ranges in which two lines differ, those with a small gap between them joined."""
+    spans: list[tuple[int, int]] = []
+    for x, (before, after) in enumerate(zip_longest(cells_of(old), cells_of(new))):
+        if before == after:
+            continue
+        if spans and x - spans[-1][1] <= GAP_CELLS:
+            spans[-1] = (spans[-1][0], x + 1)
+        else:
+            spans.append((x, x + 1))
+    return spans
+
+
+def cells_of(strip: Strip) -> list[tuple[str, Style | None]]:
+    """The cells of a line as (character, style); the second cell of a wide character holds that character too.
+
+    A change in a wide character so marks both of its cells. Characters of no width belong to the cell before them.
+    """
+    cells: list[tuple[str, Style | None]] = []
+    for text, style, _ in strip:
+        if text.isascii() or cell_len(text) == len(text):
+            cells.extend((character, style) for character in text)
+            continue
+        for character in text:
+            width = get_character_cell_size(character)
+            if width == 0 and cells:
+                cells[-1] = (cells[-1][0] + character, cells[-1][1])
+            cells.extend([(character, style)] * width)
+    return cells
+
+
+def line(*parts: tuple[str, Style]) -> Strip:
+    """A line of (text, style) pieces; empty ones are left out."""
+    return Strip([Segment(text, style) for text, style in parts if text])
