@@ -26,6 +26,16 @@ def plain(text: object) -> str:
     )
 
 
+def without_controls(text: str) -> str:
+    """What `plain` would replace is left out, to be stored; every kind of line end becomes one line feed."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(
+        character
+        for character in lines
+        if character in KEPT_CONTROLS or not unicodedata.category(character).startswith("C")
+    )
+
+
 def one_line(text: object) -> str:
     """`plain` text on one line, for a cell of a table: line ends and tabs become spaces."""
     string = str(text)

@@ -4,49 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
+from engine.api.measuring import Measurement, measured
 from engine.api.reading import open_reader
 from engine.data.manifest import open_dataset
 from engine.errors import JobError
-from engine.evaluation.protocol import VERSIONS
 from engine.jobs.worker import ensure_worker
+from engine.questions.prompts import prompt_variants
 from engine.recipe import Recipe, recipe_from_json
 from engine.store.reader import Reader
-from engine.store.records import EvaluationRow, RunRow
+from engine.store.records import RunRow
 from engine.store.writer import Writer
-from engine.types import ACTIVE, ENDED, Reference, Split, State
+from engine.types import ENDED, Reference, Split, State
 from engine.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What is measured, and how: the part of an evaluation that does not depend on whom it measures."""
-
-    dataset: str
-    question: str
-    split: Split
-    prompt: str
-    image_size: int
-    max_new_tokens: int
-    case_limit: int
-    batch: int
-    quantization: str
-
-    @classmethod
-    def of_recipe(cls, recipe: Recipe, question: str, split: Split, quantization: str) -> Measurement:
-        """The measurement that a recipe's evaluation section asks for."""
-        return cls(
-            dataset=recipe.data.dataset,
-            question=question,
-            split=split,
-            prompt=recipe.data.prompt,
-            image_size=recipe.data.image_size,
-            max_new_tokens=recipe.evaluation.max_new_tokens,
-            case_limit=recipe.evaluation.limit,
-            batch=recipe.evaluation.batch,
-            quantization=quantization,
-        )
 
 
 def evaluate_run(
@@ -62,29 +33,48 @@ def evaluate_run(
         The id of the run, and the ids of all evaluations queued.
 
     Raises:
-        JobError: the run has ended without an adapter, so there will be nothing to measure.
+        JobError: the run has ended without an adapter, so there will be nothing to measure; or a question does not
+            have the wording that the recipe uses.
     """
     with open_reader(workspace) as reader:
         row = reader.run(run)
-    _require_adapter(workspace, row)
+    obstacle = missing_adapter(workspace, row)
+    if obstacle is not None:
+        raise obstacle
     recipe = recipe_from_json(row.recipe)
-    quantization = row.quantization or ("none" if recipe.model.quantization == "auto" else recipe.model.quantization)
     wanted = []
     for question in questions or recipe.data.questions:
+        _require_wording(row, recipe, question)
         for split in dict.fromkeys([Split.VALIDATION, *splits]):
-            measurement = Measurement.of_recipe(recipe, question, split, quantization)
-            if (split in splits or Split.TEST in splits) and not _measured(workspace, measurement, run_id=row.id):
+            measurement = measurement_of_run(row, recipe, question, split)
+            asked = split in splits or Split.TEST in splits
+            if asked and measured(workspace, measurement, run_id=row.id) is None:
                 wanted.append(measurement)
     rows = queue_references(workspace, row.model, wanted, start_worker=False)
     return row.id, [*queue_evaluations(workspace, row.id, wanted, after_run=row.state not in ENDED), *rows]
 
 
-def _require_adapter(workspace: Workspace, run: RunRow) -> None:
-    """A run that was stopped has an adapter and can be measured; one that failed or was cancelled has none."""
+def measurement_of_run(run: RunRow, recipe: Recipe, question: str, split: Split) -> Measurement:
+    """The measurement of a run, with the quantization that it was trained with, as far as that is known already."""
+    quantization = run.quantization or ("none" if recipe.model.quantization == "auto" else recipe.model.quantization)
+    return Measurement.of_recipe(recipe, question, split, quantization)
+
+
+def missing_adapter(workspace: Workspace, run: RunRow) -> JobError | None:
+    """Why a run can't be measured: it failed or was cancelled. One that was stopped has an adapter."""
     if run.state not in ENDED or (workspace.root / run.directory / "adapter").is_dir():
-        return
+        return None
     again = f"`sonotune resume {run.id}` goes on with it." if run.state != State.CANCELLED else "Launch it anew."
-    raise JobError(f"Run {run.id} has no adapter to measure", f"It is {run.state}: {run.reason}.", again)
+    return JobError(f"Run {run.id} has no adapter to measure", f"It is {run.state}: {run.reason}.", again)
+
+
+def _require_wording(run: RunRow, recipe: Recipe, question: str) -> None:
+    if recipe.data.prompt not in prompt_variants(question):
+        raise JobError(
+            f"{question} has no wording named {recipe.data.prompt}",
+            f"Run {run.id} is measured with the wording of its recipe.",
+            f"Wordings of {question}: {', '.join(prompt_variants(question))}.",
+        )
 
 
 def queue_evaluations(
@@ -116,7 +106,7 @@ def queue_references(
             measurement = replace(wanted, split=split)
             for reference in Reference:
                 subject = "" if reference == Reference.MAJORITY else model
-                if not _measured(workspace, measurement, reference=reference, model=subject):
+                if measured(workspace, measurement, reference=reference, model=subject) is None:
                     ids.append(_create(workspace, measurement, subject, reference=reference))
     if start_worker and ids:
         ensure_worker(workspace)
@@ -151,48 +141,3 @@ def _create(
             dataset_fingerprint=record.fingerprint,
             split_fingerprint=record.split_fingerprint,
         )
-
-
-def _measured(
-    workspace: Workspace,
-    wanted: Measurement,
-    *,
-    run_id: int | None = None,
-    reference: Reference | None = None,
-    model: str | None = None,
-) -> bool:
-    """Whether this measurement is there already, or on its way."""
-    record = open_dataset(workspace, wanted.dataset).record
-    with Reader(workspace) as reader:
-        rows = reader.evaluations(run_id, (State.QUEUED, *ACTIVE, State.SUCCEEDED), reference=reference is not None)
-    return any(
-        row.reference == reference
-        and (model is None or row.model == model)
-        and row.dataset_fingerprint == record.fingerprint
-        and row.split_fingerprint == record.split_fingerprint
-        and _same(row, wanted)
-        for row in rows
-    )
-
-
-def _same(row: EvaluationRow, wanted: Measurement) -> bool:
-    protocol = json.loads(row.protocol or "{}")
-    if protocol.get("versions", dict(VERSIONS)) != dict(VERSIONS):
-        return False  # measured by another parser or scorer: cannot stand beside new figures
-    if row.reference == Reference.BASE and protocol.get("quantization", "none") != wanted.quantization:
-        return False  # a base in 4 bits is another subject
-    return (
-        row.question,
-        row.split,
-        row.prompt,
-        row.max_new_tokens,
-        row.case_limit or 0,
-        protocol.get("image_size"),
-    ) == (
-        wanted.question,
-        wanted.split,
-        wanted.prompt,
-        wanted.max_new_tokens,
-        wanted.case_limit,
-        wanted.image_size,
-    )

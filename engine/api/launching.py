@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.api.evaluating import Measurement, queue_evaluations, queue_references
+from engine.api.evaluating import queue_evaluations, queue_references
+from engine.api.measuring import Measurement
 from engine.data.manifest import Dataset, open_dataset
 from engine.errors import DataError
 from engine.jobs.devices import devices

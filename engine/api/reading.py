@@ -10,7 +10,7 @@ from engine.errors import StoreError
 from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.worker import worker_status
 from engine.store.reader import Reader
-from engine.store.records import EvaluationRow, RunRow
+from engine.store.records import EvaluationRow, Note, RunRow
 from engine.types import ACTIVE, Event, Score, Split, State
 from engine.workspace import Workspace
 
@@ -25,6 +25,8 @@ class RunDetails:
     """By evaluation id."""
     events: list[Event]
     tags: list[str]
+    notes: list[Note]
+    """Oldest first; untrusted text."""
 
 
 def runs(workspace: Workspace, states: Iterable[State] = (), limit: int = -1) -> list[RunRow]:
@@ -33,14 +35,14 @@ def runs(workspace: Workspace, states: Iterable[State] = (), limit: int = -1) ->
     if reader is None:
         return []
     with reader:
-        _settle(workspace, reader)
+        settle_if_alone(workspace, reader)
         return reader.runs(states, limit=limit)
 
 
 def run_details(workspace: Workspace, run: int | str) -> RunDetails:
     """One run by id or name; JobError where there is none."""
     with open_reader(workspace) as reader:
-        _settle(workspace, reader)
+        settle_if_alone(workspace, reader)
         row = reader.run(run)
         evaluations = reader.evaluations(row.id)
         return RunDetails(
@@ -49,6 +51,7 @@ def run_details(workspace: Workspace, run: int | str) -> RunDetails:
             {evaluation.id: reader.scores(evaluation.id) for evaluation in evaluations},
             reader.events(run_id=row.id),
             reader.tags(row.id),
+            reader.notes(row.id),
         )
 
 
@@ -75,7 +78,7 @@ def open_reader(workspace: Workspace) -> Reader:
     return reader
 
 
-def _settle(workspace: Workspace, reader: Reader) -> None:
+def settle_if_alone(workspace: Workspace, reader: Reader) -> None:
     """Where no worker is left to notice it (after a restart of the machine, say): mark jobs that died."""
     if reader.jobs(ACTIVE) and not worker_status(workspace).running:
         settle_dead_jobs(workspace)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import control, data, demo, doctor, launching, reading, scores, worker
+from engine.cli import annotating, control, data, demo, doctor, launching, queueing, reading, scores, worker
 from engine.cli.console import RESEARCH_NOTE, report_error, say
 from engine.cli.options import Options
 from engine.errors import SonotuneError
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for part in (demo, data, launching, reading, scores, control, worker, doctor):
+for part in (demo, data, launching, reading, scores, control, queueing, annotating, worker, doctor):
     part.register(app)
 
 

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.errors import SonotuneError
+from engine.formatting import figure
 from engine.text import plain
 
 output = Console(highlight=False, markup=False, emoji=False)
@@ -102,29 +103,3 @@ def interval(row: dict[str, Any], name: str) -> Text:
     if low is not None and high is not None:
         text.append(f"\n{figure(low)}–{figure(high)}", style="dim")
     return text
-
-
-def figure(value: float) -> str:
-    """Two decimals; more where rounding would promise a perfection that is not there (0.996 is not 1.00)."""
-    short = f"{value:.2f}"
-    if short in ("1.00", "-1.00") and abs(value) < 1 - 1e-9:
-        return f"{int(value * 1000) / 1000:.3f}"
-    return short
-
-
-def duration(seconds: float | None) -> str:
-    """`1 h 05 min`, `3 min 20 s`, `12 s`; a dash where unknown."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
-def size(value: int | None) -> str:
-    """Bytes as GiB or MiB; a dash where unknown."""
-    if not value:
-        return "–"
-    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"

@@ -8,6 +8,7 @@ import typer
 
 from engine import api
 from engine.cli.console import output, shown
+from engine.cli.following import say_if_paused
 from engine.cli.options import LARGEST, workspace_of
 from engine.errors import UsageError
 from engine.types import JobKind
@@ -40,7 +41,9 @@ def cancel(context: typer.Context, run: Job = None, evaluation: Evaluation = Non
 def resume(context: typer.Context, run: Job = None, evaluation: Evaluation = None) -> None:
     """Queue a failed or interrupted job again; a run goes on from its last checkpoint."""
     job, kind = job_of(run, evaluation)
-    output.print(shown(api.resume(workspace_of(context), job, kind=kind)))
+    workspace = workspace_of(context)
+    output.print(shown(api.resume(workspace, job, kind=kind)))
+    say_if_paused(workspace)
 
 
 def job_of(run: str | None, evaluation: int | None) -> tuple[int | str, JobKind]:

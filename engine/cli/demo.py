@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from engine import api
-from engine.cli.console import RESEARCH_NOTE, duration, output, progress_bar, say, shown
+from engine.cli.console import RESEARCH_NOTE, output, progress_bar, say, shown
 from engine.cli.following import wait_for
 from engine.cli.options import workspace_of
 from engine.cli.scores import print_leaderboard
+from engine.formatting import duration
 from engine.types import JobKind, Split
 
 DATASET = "phantoms"

@@ -29,6 +29,13 @@ def wait_for(workspace: api.Workspace, jobs: Jobs) -> bool:
     return not failed
 
 
+def say_if_paused(workspace: api.Workspace) -> None:
+    """Tell who has just queued something that nothing is started now."""
+    notice = api.pause_notice(workspace)
+    if notice:
+        say(notice, "yellow")
+
+
 def _stuck(views: Sequence[api.JobView]) -> bool:
     """Whether the training has ended badly: evaluations that wait for it will not start."""
     return any(
@@ -36,8 +43,26 @@ def _stuck(views: Sequence[api.JobView]) -> bool:
     )
 
 
+class _PauseNotice:
+    """Tells who waits for a queued job that the queue is paused: once a pause, else it would look like hanging."""
+
+    def __init__(self, workspace: api.Workspace) -> None:
+        self._workspace = workspace
+        self._said = ""
+
+    def look(self, views: Sequence[api.JobView]) -> None:
+        """Say it if it is so and has not been said."""
+        if all(view.state != State.QUEUED for view in views):
+            return
+        notice = api.pause_notice(self._workspace)
+        if notice and notice != self._said:
+            say(notice, "yellow")
+        self._said = notice
+
+
 def _lines(workspace: api.Workspace, jobs: Jobs) -> list[api.JobView]:
     said: dict[tuple[JobKind, int], str] = {}
+    pause = _PauseNotice(workspace)
     views: list[api.JobView] = []
     for views in api.follow_jobs(workspace, jobs):
         for view in views:
@@ -49,6 +74,7 @@ def _lines(workspace: api.Workspace, jobs: Jobs) -> list[api.JobView]:
                 said[view.kind, view.id] = line
                 loss = "" if view.loss is None or view.state != State.RUNNING else f", loss {view.loss:.4f}"
                 say(line + loss)
+        pause.look(views)
         if _stuck(views):
             break
     return views
@@ -65,12 +91,14 @@ def _bars(workspace: api.Workspace, jobs: Jobs) -> list[api.JobView]:
     views: list[api.JobView] = []
     with Progress(*columns, console=messages) as bars:
         tasks: dict[tuple[JobKind, int], TaskID] = {}
+        pause = _PauseNotice(workspace)
         for views in api.follow_jobs(workspace, jobs):
             for view in views:
                 key = (view.kind, view.id)
                 if key not in tasks:
                     tasks[key] = bars.add_task(plain(view.title), total=None, note="")
                 _update(bars, tasks[key], view)
+            pause.look(views)
             if _stuck(views):
                 break
     return views

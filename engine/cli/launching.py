@@ -1,4 +1,4 @@
-"""`sonotune launch` and `sonotune evaluate`."""
+"""`sonotune launch`, `sonotune clone` and `sonotune evaluate`."""
 
 from __future__ import annotations
 
@@ -10,27 +10,33 @@ from rich.table import Table
 
 from engine import api
 from engine.cli.console import output, print_json, say, shown
-from engine.cli.following import wait_for
+from engine.cli.following import say_if_paused, wait_for
 from engine.cli.options import LARGEST, AsJson, RunArgument, Wait, workspace_of
 from engine.errors import UsageError
 from engine.questions.prompts import REPORT_ID
 from engine.types import ENDED, QUESTION_IDS, JobKind, Split
 
+Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a key, as in training.seed=7.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
+Priority = Annotated[int, typer.Option(min=-LARGEST, max=LARGEST, help="Higher is dispatched first.")]
+References = Annotated[bool, typer.Option(help="Also measure majority class and untuned model.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the sub-commands."""
     app.command()(launch)
+    app.command()(clone)
     app.command()(evaluate)
 
 
 def launch(
     context: typer.Context,
     recipe: Annotated[str, typer.Argument(help="A preset's name, or a TOML file.")],
-    changes: Annotated[list[str] | None, typer.Option("--set", help="Change a key, as in training.seed=7.")] = None,
+    changes: Changes = None,
     wait: Wait = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
-    priority: Annotated[int, typer.Option(min=-LARGEST, max=LARGEST, help="Higher is dispatched first.")] = 0,
-    references: Annotated[bool, typer.Option(help="Also measure majority class and untuned model.")] = True,
+    dry_run: DryRun = False,
+    priority: Priority = 0,
+    references: References = True,
     as_json: AsJson = False,
 ) -> None:
     """Queue a training run with its evaluations, and start the worker."""
@@ -38,8 +44,34 @@ def launch(
     loaded = api.load_recipe(api.find_recipe(recipe, workspace.root), changes or [])
     if dry_run:
         _print_plan(api.plan_launch(workspace, loaded), as_json)
-        return
-    launched = api.launch(workspace, loaded, priority=priority, references=references)
+    else:
+        launched = api.launch(workspace, loaded, priority=priority, references=references)
+        _tell(workspace, launched, wait, as_json)
+
+
+def clone(
+    context: typer.Context,
+    run: RunArgument,
+    changes: Changes = None,
+    wait: Wait = False,
+    dry_run: DryRun = False,
+    priority: Priority = 0,
+    references: References = True,
+    as_json: AsJson = False,
+) -> None:
+    """Launch the recipe of a run once more, with changes if need be (`--set name=...` names it)."""
+    workspace = workspace_of(context)
+    recipe = api.clone_recipe(workspace, run, changes or [])
+    if dry_run:
+        _print_plan(api.plan_launch(workspace, recipe), as_json)
+    else:
+        parent = api.run_details(workspace, run).run.id
+        launched = api.launch(workspace, recipe, priority=priority, references=references, parent_run_id=parent)
+        _tell(workspace, launched, wait, as_json)
+
+
+def _tell(workspace: api.Workspace, launched: api.Launched, wait: bool, as_json: bool) -> None:
+    """Say what was queued, and see it to its end where that is wanted."""
     if as_json:
         print_json(asdict(launched))
     else:
@@ -50,6 +82,7 @@ def launch(
         jobs = [(JobKind.TRAINING, launched.run_id)]
         jobs += [(JobKind.EVALUATION, job) for job in (*launched.references, *launched.evaluations)]
         raise typer.Exit(0 if wait_for(workspace, jobs) else 1)
+    say_if_paused(workspace)
 
 
 def evaluate(
@@ -76,6 +109,8 @@ def evaluate(
         if api.run_details(workspace, run_id).run.state not in ENDED:
             jobs.insert(0, (JobKind.TRAINING, run_id))  # should it fail, its evaluations would be waited for in vain
         raise typer.Exit(0 if wait_for(workspace, jobs) else 1)
+    if evaluations:
+        say_if_paused(workspace)
 
 
 def _choice(kind: type[Split], text: str) -> Split:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from engine import api
-from engine.cli.console import duration, figure, new_table, output, print_json, say, shown, size
+from engine.cli.annotating import print_notes
+from engine.cli.console import new_table, output, print_json, say, shown
 from engine.cli.control import Evaluation, Job, job_of
 from engine.cli.options import LARGEST, AsJson, RunArgument, workspace_of
+from engine.formatting import duration, figure, size
 from engine.text import plain
 
 STATE_STYLES = {
@@ -25,6 +27,7 @@ STATE_STYLES = {
     "interrupted": "yellow",
     "cancelled": "dim",
     "queued": "cyan",
+    "lost": "bold yellow",
 }
 RECENT = 8
 WIDE = 110
@@ -45,6 +48,9 @@ def overview(context: typer.Context) -> None:
     worker = api.worker_status(workspace)
     output.print(shown(f"sonotune in {workspace.root}", "bold"))
     output.print(shown(f"worker: process {worker.pid}" if worker.running else "worker: none; a launch starts it"))
+    notice = api.pause_notice(workspace)
+    if notice:
+        output.print(shown(notice, "yellow"), soft_wrap=True)
     if recent:
         output.print(_runs_table(recent))
         output.print(shown("sonotune leaderboard · show RUN · log RUN -f · launch RECIPE · --help"))
@@ -60,7 +66,7 @@ def runs(
     """List runs, newest first."""
     found = api.runs(workspace_of(context), limit=limit or -1)
     if as_json:
-        print_json([asdict(run) for run in found])
+        print_json([_with_shown_state(run) for run in found])
     elif found:
         output.print(_runs_table(found))
     else:
@@ -72,10 +78,11 @@ def _runs_table(found: list[api.RunRow]) -> Table:
     headers = ["run", "name", "state", "steps", "loss", "trained in", "queued", *(["backend", "model"] if wide else [])]
     table = new_table(*headers, right=(0, 3, 4, 5))
     for run in found:
+        state = api.shown_state(run)
         cells: list[str | Text] = [
             str(run.id),
             shown(run.name[:60]),
-            shown(run.state, STATE_STYLES[run.state]),
+            shown(state, STATE_STYLES[state]),
             f"{run.step}/{run.planned_steps or '?'}",
             "–" if run.final_loss is None else f"{run.final_loss:.4f}",
             duration(run.train_seconds),
@@ -89,25 +96,42 @@ def show(context: typer.Context, run: RunArgument, as_json: AsJson = False) -> N
     """Show one run: state, figures, evaluations, history."""
     details = api.run_details(workspace_of(context), run)
     if as_json:
-        print_json(asdict(details))
+        evaluations = [_with_shown_state(evaluation) for evaluation in details.evaluations]
+        print_json({**asdict(details), "run": _with_shown_state(details.run), "evaluations": evaluations})
         return
     row = details.run
     output.print(shown(f"run {row.id}: {row.name}", "bold"))
     table = Table.grid(padding=(0, 2))
-    for name, value in _facts(row).items():
+    for name, value in {**_facts(row), "tags": ", ".join(details.tags)}.items():
         if value not in (None, "", "–"):
             table.add_row(shown(name, "dim"), shown(value))
     output.print(table)
     _print_scores(details)
+    if details.notes:
+        output.print(shown("notes", "bold"))
+        print_notes(details.notes)
     output.print(shown("history", "bold"))
     for event in details.events:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
         output.print(shown(f"  {when}  {event.kind}: {event.detail}"), soft_wrap=True)
 
 
+def _with_shown_state(row: api.RunRow | api.EvaluationRow) -> dict[str, Any]:
+    """For JSON: `state` as recorded, and `shown_state`, which is `lost` for a job that has gone silent."""
+    return {**asdict(row), "shown_state": api.shown_state(row)}
+
+
+def _state(row: api.RunRow | api.EvaluationRow) -> str:
+    state = api.shown_state(row)
+    if state != api.LOST:
+        return f"{state}: {row.reason}"
+    silent = "" if row.heartbeat is None else f" for {duration(time.time() - row.heartbeat)}"
+    return f"{state}: no sign of life{silent}; it was {row.state} ({row.reason})"
+
+
 def _facts(row: api.RunRow) -> dict[str, object]:
     return {
-        "state": f"{row.state}: {row.reason}",
+        "state": _state(row),
         "error": "\n".join(part for part in (row.error_title, row.error_detail) if part),
         "next step": row.error_next_step,
         "model": f"{row.model}, {row.backend or 'backend not chosen yet'}, quantization {row.quantization or '?'}",
@@ -130,7 +154,7 @@ def _facts(row: api.RunRow) -> dict[str, object]:
 def _print_scores(details: api.RunDetails) -> None:
     for evaluation in details.evaluations:
         what = f"evaluation {evaluation.id}: {evaluation.question} on {evaluation.split}"
-        output.print(shown(f"{what}: {evaluation.state}, {evaluation.reason}", "bold"))
+        output.print(shown(f"{what}: {_state(evaluation)}", "bold"))
         for text in (evaluation.error_title, evaluation.error_detail, evaluation.error_next_step):
             if text:
                 output.print(shown(text, "red"), soft_wrap=True)

@@ -10,9 +10,11 @@ import typer
 from rich.text import Text
 
 from engine import api
-from engine.cli.console import RESEARCH_NOTE, duration, interval, new_table, output, print_json, say, shown, size
-from engine.cli.options import AsJson, workspace_of
+from engine.cli.board import NOT_YET, BoardOptions, show_board
+from engine.cli.console import RESEARCH_NOTE, interval, new_table, output, print_json, say, shown
+from engine.cli.options import LARGEST, AsJson, workspace_of
 from engine.errors import UsageError
+from engine.formatting import duration, size
 from engine.questions.prompts import REPORT_ID
 from engine.types import QUESTION_IDS, Split
 
@@ -38,19 +40,34 @@ def leaderboard(
     split: Annotated[str | None, typer.Option(help="validation or test.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Name of a dataset.")] = None,
     as_json: AsJson = False,
+    filter_text: Annotated[str, typer.Option("--filter", help="Such as: auroc > 0.8 and model contains 4B.")] = "",
+    sort: Annotated[str | None, typer.Option(help="Column to sort by.")] = None,
+    ascending: Annotated[bool, typer.Option("--ascending", help="Lowest first.")] = False,
+    columns: Annotated[str, typer.Option(help="Columns to show, with commas: name,auroc,study.")] = "",
+    group: Annotated[int | None, typer.Option(min=1, max=LARGEST, help="Which group; 1 is the newest.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
 ) -> None:
-    """Compare runs with each other, with the majority class and with the untuned model."""
+    """Compare runs with each other, with the majority class and with the untuned model.
+
+    With any of the options from --filter on, one group is shown: the one measured last, unless --group says otherwise.
+    """
     if split is not None and split not in tuple(Split):
         raise UsageError(f"There is no split {split}", next_step=f"Choose: {', '.join(Split)}.")
     if question is not None and question not in (*QUESTION_IDS, REPORT_ID):
         raise UsageError(f"There is no question {question}", next_step=f"Choose: {', '.join(QUESTION_IDS)}.")
-    rows = api.leaderboard(workspace_of(context), question, None if split is None else Split(split), dataset)
+    workspace, part = workspace_of(context), None if split is None else Split(split)
+    options = BoardOptions(filter_text, sort, ascending, columns, group, as_csv, as_markdown)
+    if options.given:
+        show_board(workspace, options, (question, part, dataset), as_json)
+        return
+    rows = api.leaderboard(workspace, question, part, dataset)
     if as_json:
         print_json(rows)
     elif rows:
         print_leaderboard(rows)
     else:
-        say("Nothing has been evaluated yet. `sonotune evaluate RUN` measures a run.")
+        say(NOT_YET)
 
 
 def _group(row: dict[str, Any]) -> tuple[str, ...]:

@@ -32,7 +32,11 @@ def worker(
     if status:
         found = api.worker_status(workspace)
         text = f"The worker is process {found.pid}." if found.running else "No worker runs here; a launch starts one."
-        print_json(asdict(found)) if as_json else output.print(shown(text))
+        notice = api.pause_notice(workspace)
+        if as_json:
+            print_json({**asdict(found), "queue_paused": bool(notice)})
+        else:
+            output.print(shown("\n".join(filter(None, (text, notice)))))
     elif stop:
         ended = api.stop_worker(workspace)
         output.print(shown("The worker has ended; running jobs go on." if ended else "No worker ran here."))

@@ -46,7 +46,7 @@ class Dataset:
     record: DatasetRecord
     folder: Path
     image_root: Path
-    """Where the images lie now: relative roots in the record follow the workspace when it moves."""
+    """Where the images lie now."""
     view_counts: tuple[ViewCount, ...]
 
     def cases(self, split: Split | str | None = None, question: str | None = None) -> list[Case]:
@@ -109,7 +109,12 @@ def open_dataset(workspace: Workspace, name: str) -> Dataset:
         counts = tuple(ViewCount(**{**row, "split": Split(row["split"])}) for row in content["counts"])
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(name, f"{MANIFEST}: {type(error).__name__}: {error}") from error
-    return Dataset(record, folder, workspace.root / record.image_root, counts)
+    return Dataset(record, folder, image_root(workspace, record), counts)
+
+
+def image_root(workspace: Workspace, record: DatasetRecord) -> Path:
+    """Where the images of a dataset lie now; a relative root in the record follows the workspace when it moves."""
+    return workspace.root / record.image_root
 
 
 def dataset_names(workspace: Workspace) -> list[str]:

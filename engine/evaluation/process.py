@@ -18,7 +18,7 @@ from engine.errors import DataError, ModelError, SonotuneError
 from engine.evaluation.protocol import SAMPLE_SEED, Protocol, build_protocol
 from engine.evaluation.scores import choose, score
 from engine.evaluation.settings import Settings, read_settings
-from engine.jobs.queue import order
+from engine.jobs.queue import order, pause_of
 from engine.jobs.session import JobSession
 from engine.questions.vocabulary import NORMALITY
 from engine.recipe import recipe_from_json
@@ -79,8 +79,10 @@ def evaluate_from(workspace: Workspace, evaluation_id: int) -> None:
 
 
 def next_of_subject(workspace: Workspace, evaluation_id: int) -> JobRow | None:
-    """The next waiting evaluation of the subject of `evaluation_id`; None when there is none to take."""
+    """The next waiting evaluation of the subject of `evaluation_id`; None when there is none to take, or a pause."""
     with Reader(workspace) as reader:
+        if pause_of(reader) is not None:
+            return None
         subject = reader.job(JobKind.EVALUATION, evaluation_id).subject
         entries = order(reader.jobs())
     waiting = [entry.job for entry in entries if entry.job.subject == subject and not entry.blocked]

@@ -24,10 +24,10 @@ def stop(workspace: Workspace, job: int | str, *, kind: JobKind = JobKind.TRAINI
     Raises:
         JobError: it does not exist, waits in the queue, or has ended.
     """
-    row = _job(workspace, kind, job)
+    row = find_job(workspace, kind, job)
     if row.state == State.QUEUED:
         raise JobError(
-            f"{_title(row)} has not started: there is nothing to save",
+            f"{title_of(row)} has not started: there is nothing to save",
             next_step=f"`sonotune cancel {row.id}` takes it out of the queue.",
         )
     return _ask(workspace, row, Action.STOP, start_worker)
@@ -38,12 +38,12 @@ def cancel(workspace: Workspace, job: int | str, *, kind: JobKind = JobKind.TRAI
 
     Arguments and errors as for `stop`.
     """
-    row = _job(workspace, kind, job)
+    row = find_job(workspace, kind, job)
     if row.state == State.QUEUED:
         with Writer.open(workspace) as writer:
             if writer.transition(kind, row.id, State.QUEUED, State.CANCELLED, "cancelled before it started"):
-                return f"{_title(row)} was taken out of the queue."
-        row = _job(workspace, kind, row.id)  # a worker was faster
+                return f"{title_of(row)} was taken out of the queue."
+        row = find_job(workspace, kind, row.id)  # a worker was faster
     return _ask(workspace, row, Action.CANCEL, start_worker)
 
 
@@ -56,33 +56,36 @@ def resume(workspace: Workspace, job: int | str, *, kind: JobKind = JobKind.TRAI
         JobError: it does not exist, or is in a state that cannot be resumed.
     """
     settle_dead_jobs(workspace)
-    row = _job(workspace, kind, job)
+    row = find_job(workspace, kind, job)
     if row.state not in (State.FAILED, State.INTERRUPTED):
-        raise JobError(f"{_title(row)} is {row.state}: it cannot be resumed", *_instead(row))
+        raise JobError(f"{title_of(row)} is {row.state}: it cannot be resumed", *_instead(row))
     with Writer.open(workspace) as writer:
         more = {"resumes": _resumes(workspace, row) + 1} if kind == JobKind.TRAINING else {}
         if not writer.transition(kind, row.id, row.state, State.QUEUED, f"resumed after it was {row.state}", **more):
-            raise JobError(f"{_title(row)} has just changed its state", next_step="Look at it again: `sonotune runs`.")
+            raise JobError(
+                f"{title_of(row)} has just changed its state", next_step="Look at it again: `sonotune runs`."
+            )
     if start_worker:
         ensure_worker(workspace)
-    return f"{_title(row)} is queued again."
+    return f"{title_of(row)} is queued again."
 
 
 def _ask(workspace: Workspace, row: JobRow, action: Action, start_worker: bool) -> str:
     if row.state not in ACTIVE:
         again = f"`sonotune resume {row.id}` goes on with it." if row.state in (State.FAILED, State.INTERRUPTED) else ""
-        raise JobError(f"{_title(row)} has ended already ({row.state})", next_step=again)
+        raise JobError(f"{title_of(row)} has ended already ({row.state})", next_step=again)
     with Writer.open(workspace) as writer:
         writer.request(row.kind, row.id, action)
     if start_worker:
         # Who enforces a cancel that is not answered, or notices that the job is dead, is the worker.
         ensure_worker(workspace)
     if action == Action.STOP:
-        return f"{_title(row)} saves and stops at its next step."
-    return f"{_title(row)} ends at its next step."
+        return f"{title_of(row)} saves and stops at its next step."
+    return f"{title_of(row)} ends at its next step."
 
 
-def _job(workspace: Workspace, kind: JobKind, job: int | str) -> JobRow:
+def find_job(workspace: Workspace, kind: JobKind, job: int | str) -> JobRow:
+    """A run by number or name, or an evaluation by number; JobError where there is none."""
     with Reader(workspace) as reader:
         if kind == JobKind.TRAINING:
             return reader.job(kind, reader.run(job).id)
@@ -102,5 +105,6 @@ def _instead(row: JobRow) -> tuple[str, str]:
     return "Cancelled jobs are over for good.", "Launch it anew."
 
 
-def _title(row: JobRow) -> str:
+def title_of(row: JobRow) -> str:
+    """`Run 3` or `Evaluation 7`, as sentences begin."""
     return f"{'Run' if row.kind == JobKind.TRAINING else 'Evaluation'} {row.id}"

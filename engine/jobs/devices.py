@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from engine.telemetry import load_nvml
@@ -29,6 +30,12 @@ def devices(environment: Mapping[str, str] = os.environ) -> list[Device]:
     allowed = environment.get("CUDA_VISIBLE_DEVICES")
     found = [] if nvml is None else [device for device in _cards(nvml) if allowed is None or _allows(allowed, device)]
     return found or [_cpu()]
+
+
+@cache
+def known_devices() -> tuple[Device, ...]:
+    """`devices()` of this process's environment, found once: asking NVML costs tenths of a second."""
+    return tuple(devices())
 
 
 def nvml_index(device: str | None) -> int | None:

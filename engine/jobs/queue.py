@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.store.reader import Reader
 from engine.store.records import JobRow
 from engine.types import ACTIVE, JobKind, Split, State
+
+PAUSED = "queue_paused"
+"""Key of the setting that pauses the queue: `{"since": Unix time, "reason": text}`; absent while it goes on."""
+_FAR_FUTURE = 1e11
+"""Unix time that no calendar knows."""
 
 _SPLIT_ORDER = (None, Split.TRAIN, Split.VALIDATION, Split.TEST)
 
@@ -21,6 +26,28 @@ class QueueEntry:
     """Why it cannot start yet, with the way out; "" when it waits for a free device alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The queue is paused."""
+
+    since: float | None
+    """Unix time; None where another program has paused it without saying when."""
+    reason: str
+    """In the words of whoever paused it; untrusted text, may be empty."""
+
+
+def pause_of(reader: Reader) -> Pause | None:
+    """Whether and why nothing is started; None while the queue goes on."""
+    value = reader.setting(PAUSED)
+    if not value:
+        return None
+    given: Mapping[str, object] = value if isinstance(value, dict) else {}
+    since = given.get("since")
+    if not isinstance(since, (int, float)) or not 0 <= since < _FAR_FUTURE:
+        since = None
+    return Pause(since, str(given.get("reason", "")))
+
+
 def queue(reader: Reader) -> list[QueueEntry]:
     """All queued jobs in the order in which they will be started: by priority, then by their place
     (the time of queueing, unless somebody moved them)."""
@@ -28,13 +55,17 @@ def queue(reader: Reader) -> list[QueueEntry]:
 
 
 def next_job(reader: Reader, loaded: Iterable[str] = ()) -> JobRow | None:
-    """The job that a free device should start now (every job may run on every device); None when nothing can start.
+    """The job that a free device should start now (every job may run on every device).
+
+    None when nothing can start, as long as the queue is paused too.
 
     Args:
         reader: the workspace's records.
         loaded: subjects that some living process serves, besides those of active rows: between two evaluations of
             one process neither row is active.
     """
+    if pause_of(reader) is not None:
+        return None
     taken = set(loaded)
     return next((entry.job for entry in queue(reader) if not entry.blocked and entry.job.subject not in taken), None)
 

@@ -14,6 +14,7 @@ from engine.recipe.models import (
     Recipe,
     TrainingSection,
 )
+from engine.recipe.naming import check_name, following_name
 from engine.recipe.presets import find_recipe, preset_recipes
 from engine.recipe.reading import load_recipe, parse_recipe, recipe_from_json
 from engine.recipe.writing import recipe_diff, recipe_json, recipe_to_toml, recipe_values
@@ -26,7 +27,9 @@ __all__ = [
     "QuestionId",
     "Recipe",
     "TrainingSection",
+    "check_name",
     "find_recipe",
+    "following_name",
     "load_recipe",
     "parse_recipe",
     "preset_recipes",

@@ -30,17 +30,19 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     return _checked(changed, str(path), sources, problems)
 
 
-def parse_recipe(mapping: Mapping[str, Any], source: str) -> Recipe:
+def parse_recipe(mapping: Mapping[str, Any], source: str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a mapping as TOML or JSON gives it.
 
     Args:
         mapping: sections by name.
         source: what to call it in messages.
+        overrides: as for `load_recipe`.
 
     Raises:
         RecipeError: with all problems together.
     """
-    return _checked(mapping, source, {}, [])
+    changed, sources, problems = apply_overrides(mapping, overrides)
+    return _checked(changed, source, sources, problems)
 
 
 def recipe_from_json(text: str, source: str = "stored recipe") -> Recipe:

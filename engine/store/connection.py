@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import StoreError
+from engine.store.functions import add_functions
 from engine.store.location import refuse_network_file_system
 from engine.store.migrations import LATEST, migrate, schema_version
 
@@ -125,6 +126,7 @@ def open_read_only(database: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite
         connection = sqlite3.connect(_read_only_uri(database), uri=True, timeout=busy_seconds, isolation_level=None)
         try:
             version = schema_version(connection, str(database))
+            add_functions(connection)
         except BaseException:
             connection.close()
             raise

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.errors import JobError
+from engine.errors import JobError, StoreError
 from engine.store import leaderboard
 from engine.store.connection import BUSY_SECONDS, explained, open_read_only
+from engine.store.images import ImageReads
 from engine.store.mapping import columns, from_row, select
+from engine.store.reader_live import LiveReads
 from engine.store.records import (
     EvaluationRow,
     ImageRow,
@@ -24,13 +27,18 @@ from engine.store.records import (
     StudyRow,
 )
 from engine.store.views import JOBS
-from engine.types import ACTIVE, DatasetRecord, Event, JobKind, Prediction, Score, Split, State
+from engine.types import ACTIVE, ENDED, DatasetRecord, Event, JobKind, Prediction, Score, Split, State
 from engine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from engine.store.board import Board
+    from engine.store.board_groups import BoardGroup
+    from engine.store.board_plan import BoardQuery
 
 Record = TypeVar("Record")
 
 
-class Reader:
+class Reader(LiveReads, ImageReads):
     """Reads runs.db and can't change it; a context manager, to be used from the thread that opened it."""
 
     def __init__(self, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -115,6 +123,29 @@ class Reader:
             raise JobError(f"There is no {kind} job {job_id}", next_step="`sonotune runs` lists what there is.")
         return found[0]
 
+    def ended_jobs(self, limit: int) -> list[JobRow]:
+        """The jobs that ended last, newest first, at most `limit`; those that were queued again since are left out.
+
+        Found through their events, because no index knows when jobs ended: costs the same with ten thousand of them.
+        """
+        marks = ", ".join("?" * len(ENDED))
+        statement = f"SELECT run_id, evaluation_id FROM events WHERE kind IN ({marks}) ORDER BY id DESC LIMIT ?"  # noqa: S608
+        # A job that was resumed has ended more than once.
+        found = self._rows(statement, (*(state.value for state in ENDED), 4 * limit))
+        jobs = [
+            *self._ended(JobKind.TRAINING, tuple({row[0] for row in found if row[0] is not None})),
+            *self._ended(JobKind.EVALUATION, tuple({row[1] for row in found if row[1] is not None})),
+        ]
+        return sorted(jobs, key=lambda job: job.ended_at or 0.0, reverse=True)[:limit]
+
+    def _ended(self, kind: JobKind, ids: tuple[int, ...]) -> list[JobRow]:
+        where, parameters = _where(kind=kind.value, id=ids, state=ENDED)
+        return self._records(JobRow, f"({JOBS})", where, parameters) if ids else []
+
+    def run_names(self) -> set[str]:
+        """Names of all runs; each stands for one run."""
+        return {str(row[0]) for row in self._rows("SELECT name FROM runs")}
+
     # ----- what jobs leave behind
 
     def metrics(self, run_id: int, keys: Sequence[str] = (), after_id: int = 0) -> list[MetricPoint]:
@@ -171,6 +202,20 @@ class Reader:
         with explained(self.workspace.database):
             return leaderboard.rows(self._connection, question, split, dataset)
 
+    def board(self, query: BoardQuery) -> Board:
+        """One group of the leaderboard, sorted and filtered: see `engine.store.board.board`."""
+        from engine.store.board import board  # with the filter language, when a leaderboard is first asked for
+
+        with explained(self.workspace.database):
+            return board(self._connection, query)
+
+    def board_groups(self) -> list[BoardGroup]:
+        """The groups of the leaderboard, the one measured most recently first."""
+        from engine.store.board_groups import groups
+
+        with explained(self.workspace.database):
+            return groups(self._connection)
+
     # ----- data and annotations
 
     def datasets(self) -> list[DatasetRecord]:
@@ -197,6 +242,24 @@ class Reader:
     def studies(self) -> list[StudyRow]:
         """All studies, by name."""
         return self._records(StudyRow, "studies", "ORDER BY name")
+
+    def setting(self, key: str) -> Any:
+        """What was set for this workspace under a key, as decoded JSON; None where nothing was.
+
+        Raises:
+            StoreError: the stored text is not JSON, so another program has written it.
+        """
+        rows = self._rows("SELECT value FROM settings WHERE key = ?", (key,))
+        if not rows:
+            return None
+        try:
+            return json.loads(rows[0][0])
+        except ValueError as error:
+            raise StoreError(
+                f"The setting {key} in {self.workspace.database} can't be read",
+                f"It is not JSON: {error}.",
+                "Another program has written it. Set it again to replace it.",
+            ) from error
 
     def test_looks(self, dataset: str, split_fingerprint: str) -> list[LookRow]:
         """Looks at one test split, oldest first."""

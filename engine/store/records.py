@@ -154,6 +154,7 @@ class JobRow:
     kind: JobKind
     id: int
     name: str
+    """Of the run, or of the subject of an evaluation: the present one, also where a run was renamed."""
     state: State
     priority: int
     queued_at: float
@@ -175,6 +176,20 @@ class JobRow:
     split: Split | None
     queue_rank: float
     """Place among queued jobs of one priority, lowest first; the time of queueing unless somebody moved it."""
+    reference: Reference | None
+    """Set for the evaluation of a reference row."""
+    question: str | None
+    """None for a run."""
+    dataset: str
+    model: str
+    reason: str
+    started_at: float | None
+    step: int
+    """Optimiser steps done; always 0 for an evaluation, whose progress is its number of predictions."""
+    planned_steps: int | None
+    """Optimiser steps of a run, cases of an evaluation; None until it is known."""
+    error_title: str | None
+    error_next_step: str | None
 
 
 @dataclass(frozen=True, slots=True)

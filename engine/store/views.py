@@ -5,12 +5,14 @@ from __future__ import annotations
 JOBS = """
 SELECT 'training' AS kind, id, name, state, priority, queued_at, ended_at, host, device, pid, process_start, heartbeat,
        directory, id AS run_id, state AS run_state, 0 AS after_run, '' AS subject, NULL AS split,
-       COALESCE(queue_rank, queued_at) AS queue_rank
+       COALESCE(queue_rank, queued_at) AS queue_rank, NULL AS reference, NULL AS question, dataset, model, reason,
+       started_at, step, planned_steps, error_title, error_next_step
 FROM runs
 UNION ALL
-SELECT 'evaluation', e.id, e.name, e.state, e.priority, e.queued_at, e.ended_at, e.host, e.device, e.pid,
-       e.process_start, e.heartbeat, 'outputs/evaluations/' || e.id, e.run_id, r.state, e.after_run,
+SELECT 'evaluation', e.id, COALESCE(r.name, e.name), e.state, e.priority, e.queued_at, e.ended_at, e.host, e.device,
+       e.pid, e.process_start, e.heartbeat, 'outputs/evaluations/' || e.id, e.run_id, r.state, e.after_run,
        COALESCE('run ' || e.run_id, e.reference || ' ' || e.model || ' on ' || e.dataset), e.split,
-       COALESCE(e.queue_rank, e.queued_at)
+       COALESCE(e.queue_rank, e.queued_at), e.reference, e.question, e.dataset, e.model, e.reason,
+       e.started_at, 0, e.n, e.error_title, e.error_next_step
 FROM evaluations e LEFT JOIN runs r ON r.id = e.run_id
 """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StoreError
+from engine.errors import JobError, StoreError
 from engine.store.connection import explained
 from engine.store.mapping import columns, insert, to_column
 from engine.store.records import EvaluationRow, RunRow
@@ -33,6 +33,14 @@ def check_columns(kind: JobKind, given: Iterable[str], protected: Iterable[str] 
             "This is a fault of the program, not of your data.",
             "Run again with --debug and report the message.",
         )
+
+
+def missing_job(kind: JobKind, job_id: int) -> JobError:
+    """The error for a run or an evaluation that does not exist."""
+    return JobError(
+        f"There is no {'run' if kind == JobKind.TRAINING else 'evaluation'} {job_id}",
+        next_step="`sonotune runs` lists what there is.",
+    )
 
 
 class WriterBase:

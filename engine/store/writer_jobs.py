@@ -10,7 +10,7 @@ from engine.errors import JobError
 from engine.store.connection import explained
 from engine.store.mapping import columns, from_row, select, to_column, update
 from engine.store.records import Request
-from engine.store.writer_base import OWNERS, TABLES, WriterBase, check_columns
+from engine.store.writer_base import OWNERS, TABLES, WriterBase, check_columns, missing_job
 from engine.types import ACTIVE, ENDED, TRANSITIONS, Action, JobKind, Reference, Split, State
 
 NO_PROCESS: Mapping[str, Any] = {"host": None, "pid": None, "process_start": None, "heartbeat": None, "device": None}
@@ -135,7 +135,7 @@ class JobWrites(WriterBase):
             return "majority class" if reference == Reference.MAJORITY else f"untuned {model}"
         row = self._connection.execute("SELECT name FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
-            raise _missing(JobKind.TRAINING, run_id)
+            raise missing_job(JobKind.TRAINING, run_id)
         return str(row[0])
 
     def transition(
@@ -208,7 +208,7 @@ class JobWrites(WriterBase):
 
     def _require(self, kind: JobKind, job_id: int) -> None:
         if self._connection.execute(select(TABLES[kind], ("1",), "WHERE id = ?"), (job_id,)).fetchone() is None:
-            raise _missing(kind, job_id)
+            raise missing_job(kind, job_id)
 
     def update(self, kind: JobKind, job_id: int, **values: Any) -> None:
         """Set columns of a job (not its state: that is `transition`'s).
@@ -221,7 +221,7 @@ class JobWrites(WriterBase):
         with self._transaction() as connection:
             statement = update(TABLES[kind], tuple(values), "id = :id")
             if connection.execute(statement, {**parameters, "id": job_id}).rowcount != 1:
-                raise _missing(kind, job_id)
+                raise missing_job(kind, job_id)
 
     def heartbeat(self, kind: JobKind, job_id: int, pid: int | None = None) -> bool:
         """Note a sign of life; False when the row is not active any more, or not this process's."""
@@ -276,10 +276,3 @@ def _check_transition(origins: tuple[State, ...], to_state: State) -> None:
             f"A job cannot go from {' or '.join(illegal) or 'nowhere'} to {to_state}",
             "The state diagram has no such transition (docs/architecture.md).",
         )
-
-
-def _missing(kind: JobKind, job_id: int) -> JobError:
-    return JobError(
-        f"There is no {'run' if kind == JobKind.TRAINING else 'evaluation'} {job_id}",
-        next_step="`sonotune runs` lists what there is.",
-    )

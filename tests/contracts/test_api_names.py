@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pkgutil
 
 from engine import api
 
@@ -23,3 +24,10 @@ def test_both_lists_name_the_same_things() -> None:
 def test_every_name_can_be_had() -> None:
     for name in api.__all__:
         assert getattr(api, name) is not None
+
+
+def test_no_name_is_also_that_of_a_module() -> None:
+    # Importing such a module would put it in the place of the name.
+    modules = {module.name for module in pkgutil.iter_modules(api.__path__)}
+    assert len(modules) > 5
+    assert modules & set(api.__all__) == set()

@@ -82,7 +82,7 @@ def test_light_modules_import_nothing_heavy(module: str) -> None:
     assert imported(module, HEAVY) == {}
 
 
-@pytest.mark.parametrize("package", ["engine.questions", "engine.scoring"])
+@pytest.mark.parametrize("package", ["engine.questions", "engine.scoring", "engine.filtering"])
 def test_questions_and_scoring_know_neither_database_nor_model(package: str) -> None:
     assert imported(package, ("sqlite3", "torch", "transformers"), everything=True) == {}
 

@@ -93,7 +93,7 @@ def publish(
 
 
 def image_rows(cases: Sequence[Case], left_out: Sequence[tuple[Entry, str]] = ()) -> list[ImageRow]:
-    """Rows of the `images` table: usable images, then those left out with their reason."""
+    """Rows of the `images` table: usable images with their raw answers, then those left out with their reason."""
     from engine.store.records import ImageRow
 
     rows = [
@@ -106,6 +106,7 @@ def image_rows(cases: Sequence[Case], left_out: Sequence[tuple[Entry, str]] = ()
             height=case.height,
             q7_verdict=case_verdict(case.answers),
             problem=None,
+            answers=case.answers,
         )
         for case in cases
     ]
