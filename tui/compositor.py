@@ -1,14 +1,93 @@
-"""Sends the terminal only the cells that changed.
+"""Sends the terminal only the cells that changed, and only the colours that change between them.
 
 Textual 8.2 repaints from the left edge of a widget to the right end of a changed span: one new digit at the end of a
-line costs the whole line. Over SSH that is most of the traffic of a live screen, so both sides are cropped here.
+line costs the whole line. It also sets and resets both colours around every piece of text, forty bytes each. Over SSH
+that is most of the traffic of a live screen, so spans are cropped on both sides here, and colours are sent when they
+are others than those that the terminal has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from rich.color import Color, ColorSystem
 from rich.console import Console
 from rich.control import Control
-from textual._compositor import ChopsUpdate, Compositor
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
+
+_ATTRIBUTES = (("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("blink", "5"), ("reverse", "7"))
+_MORE_ATTRIBUTES = (("strike", "9"), ("overline", "53"))
+RESET = "\x1b[0m"
+
+_Codes = tuple[str, str, str]
+"""Foreground, background, attributes."""
+
+
+class Pen:
+    """Writes pieces of text and keeps in mind which colours the terminal has."""
+
+    def __init__(self, system: ColorSystem | None) -> None:
+        self._system = system
+        self._parts: list[str] = []
+        self._now: _Codes = ("", "", "")
+
+    def move_to(self, x: int, y: int) -> None:
+        """Put the cursor on a cell."""
+        self._parts.append(Control.move_to(x, y).segment.text)
+
+    def write(self, segments: Iterable[Segment]) -> None:
+        """Write pieces of text from the cursor on."""
+        for text, style, control in segments:
+            if control or not text:
+                continue
+            if style is not None and style.link:
+                self._parts += [self._change(("", "", "")), style.render(text, color_system=self._system)]
+                continue
+            self._parts += [self._change(_codes(style, self._system)), text]
+
+    def finish(self) -> str:
+        """All of it, with the colours set back."""
+        self._parts.append(self._change(("", "", "")))
+        return "".join(self._parts)
+
+    def _change(self, wanted: _Codes) -> str:
+        before, self._now = self._now, wanted
+        if before == wanted:
+            return ""
+        if before[2] != wanted[2] or any(had and not wants for had, wants in zip(before, wanted, strict=True)):
+            # Attributes have no common way of being taken back one by one, and a default colour is cheapest this way.
+            codes = ["0", *(part for part in wanted if part)]
+        else:
+            codes = [wants for had, wants in zip(before, wanted, strict=True) if had != wants]
+        return RESET if codes == ["0"] else f"\x1b[{';'.join(codes)}m"
+
+
+_KNOWN: dict[tuple[Style, ColorSystem | None], _Codes] = {}
+
+
+def _codes(style: Style | None, system: ColorSystem | None) -> _Codes:
+    if style is None:
+        return "", "", ""
+    found = _KNOWN.get((style, system))
+    if found is None:
+        if len(_KNOWN) > 4096:  # grey levels of images: few enough to be made again
+            _KNOWN.clear()
+        marks = ";".join(code for name, code in (*_ATTRIBUTES, *_MORE_ATTRIBUTES) if getattr(style, name))
+        found = (_colour(style.color, system, True), _colour(style.bgcolor, system, False), marks)
+        _KNOWN[style, system] = found
+    return found
+
+
+def _colour(colour: Color | None, system: ColorSystem | None, foreground: bool) -> str:
+    if colour is None or system is None or colour.is_default:
+        return ""
+    return ";".join(colour.downgrade(system).get_ansi_codes(foreground))
+
+
+def _pen(console: Console) -> Pen:
+    return Pen(console._color_system)
 
 
 class TightUpdate(ChopsUpdate):
@@ -16,7 +95,7 @@ class TightUpdate(ChopsUpdate):
 
     def render_segments(self, console: Console) -> str:
         """The escape sequences of this update, for the terminal."""
-        parts: list[str] = []
+        pen = _pen(console)
         for y, left, right in self.spans:
             at = -1
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
@@ -24,17 +103,34 @@ class TightUpdate(ChopsUpdate):
                     continue
                 first, last = max(x, left), min(end, right)
                 if first != at:  # the cursor is not there yet
-                    parts.append(Control.move_to(first, y).segment.text)
-                piece = strip if (first, last) == (x, end) else strip.crop(first - x, last - x)
-                parts.append(piece.render(console))
+                    pen.move_to(first, y)
+                pen.write(strip if (first, last) == (x, end) else strip.crop(first - x, last - x))
                 at = last
-        return "".join(parts)
+        return pen.finish()
+
+
+class TightLayout(LayoutUpdate):
+    """A whole screen."""
+
+    def render_segments(self, console: Console) -> str:
+        """The escape sequences of this update, for the terminal."""
+        pen = _pen(console)
+        for y, pieces in enumerate(self.strips, self.region.y):
+            pen.move_to(self.region.x, y)
+            for strip in pieces:
+                pen.write(strip)
+        return pen.finish()
 
 
 class TightCompositor(Compositor):
-    """A compositor whose partial updates are `TightUpdate`s."""
+    """A compositor that writes as little as it can."""
 
     def render_partial_update(self) -> ChopsUpdate | None:
         """The cells that changed since the last update; None when nothing did."""
         update = super().render_partial_update()
         return None if update is None else TightUpdate(update.chops, update.spans, update.chop_ends)
+
+    def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
+        """The whole screen."""
+        update = super().render_full_update(simplify=simplify)
+        return TightLayout(update.strips, update.region)

@@ -32,6 +32,7 @@ class CellWidget(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._strips: list[Strip] = []
         self._seen = False
+        self._ground = _PLAIN
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The lines to show, each `width` cells wide, at most `height` of them; a plain CellWidget is blank."""
@@ -48,6 +49,9 @@ class CellWidget(Widget):
         if not self._seen or not width or not height:
             return
         before, self._strips = self._strips, self.draw(width, height)
+        if whole:
+            base, own = self.background_colors
+            self._ground = Style(bgcolor=(base + own).rich_color)
         if whole or len(before) != len(self._strips):
             self.refresh()
             return
@@ -57,9 +61,11 @@ class CellWidget(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line, for Textual's compositor."""
+        width = self.content_size.width
         if y < len(self._strips):
-            return self._strips[y].adjust_cell_length(self.content_size.width, _PLAIN)
-        return Strip.blank(self.content_size.width, _PLAIN)
+            # Textual leaves the ground of content to the widget.
+            return self._strips[y].adjust_cell_length(width, _PLAIN).apply_style(self._ground)
+        return Strip.blank(width, self._ground)
 
     def notify_style_update(self) -> None:
         """The theme or the style sheet has changed: every colour may be another one."""

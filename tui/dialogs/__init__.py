@@ -1,0 +1,1 @@
+"""Questions to the user that cover the screen until they are answered."""

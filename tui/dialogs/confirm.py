@@ -1,0 +1,49 @@
+"""May this be done? For what cannot be undone."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from tui.dialogs.base import Dialog
+from tui.widgets.lines import Lines
+
+
+class Confirm(Dialog[bool]):
+    """`y` answers True, everything else that closes it answers None: enter is never a yes."""
+
+    DEFAULT_CSS = """
+    Confirm Vertical { width: 64; }
+    Confirm Lines { height: auto; min-height: 3; max-height: 10; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "yes", "Yes", id="confirm.yes"),
+        Binding("n", "give_up", "No", id="confirm.no"),
+    ]
+
+    def __init__(self, question: str, detail: str = "", yes: str = "yes") -> None:
+        super().__init__()
+        self._question, self._detail, self._yes = question, detail, yes
+
+    def compose(self) -> ComposeResult:
+        """Question, detail, keys."""
+        lines = Lines()
+        lines.show_paragraphs(
+            [
+                [(self._question, "bold")],
+                *([[(self._detail, "text")]] if self._detail else []),
+                [],
+                [(" y ", "bar_active"), (f" {self._yes}    ", "text"), (" n ", "bar_key"), (" no", "text")],
+            ]
+        )
+        lines.styles.height = 5 + len(self._question + self._detail) // 56
+        with Vertical(classes="dialog") as frame:
+            frame.border_title = "please confirm"
+            yield lines
+
+    def action_yes(self) -> None:
+        """Do it."""
+        self.dismiss(True)

@@ -1,0 +1,110 @@
+"""What the user has set for the screens: keys, theme, how images are drawn; and what the screens remember.
+
+Settings are a TOML file that only the user writes: `$SONOTUNE_CONFIG`, else `$XDG_CONFIG_HOME/sonotune/config.toml`.
+What the program remembers (the theme chosen last) is a JSON file under `$XDG_STATE_HOME/sonotune`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tui.themes import CONTRAST, DARK, LIGHT
+
+THEMES = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST}
+IMAGES = ("cells", "kitty", "sixel")
+GLYPHS = ("auto", "braille", "block")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Values of the settings file; each has a default, so that the file may be absent."""
+
+    theme: str = DARK
+    images: str = "cells"
+    """`kitty` and `sixel` draw real pixels; never tried unless asked for, because a terminal may not know them."""
+    glyphs: str = "auto"
+    """`block` draws charts without braille; auto does so where TERM is linux."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys by binding id, as in `"runs.open" = "enter,o"`."""
+    problems: tuple[str, ...] = ()
+    """What could not be used, in words."""
+
+
+def settings_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the settings file lies, or would."""
+    if chosen := environment.get("SONOTUNE_CONFIG"):
+        return Path(chosen).expanduser()
+    return _folder(environment, "XDG_CONFIG_HOME", ".config") / "config.toml"
+
+
+def state_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the screens remember what was chosen last."""
+    return _folder(environment, "XDG_STATE_HOME", ".local/state") / "state.json"
+
+
+def _folder(environment: Mapping[str, str], variable: str, default: str) -> Path:
+    home = Path(environment.get("HOME") or "~").expanduser()
+    return Path(environment.get(variable) or home / default) / "sonotune"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the file; whatever cannot be used is left at its default and named in `problems`."""
+    file = settings_file(environment)
+    remembered = _remembered(environment)
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings(theme=remembered)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return Settings(theme=remembered, problems=(f"{file}: {error}",))
+    return _settings(content, remembered)
+
+
+def _settings(content: Mapping[str, Any], remembered: str) -> Settings:
+    problems = [f"unknown setting {key}" for key in content if key not in ("theme", "images", "glyphs", "keys")]
+
+    def choice(key: str, allowed: tuple[str, ...], default: str) -> str:
+        value = content.get(key, default)
+        if value in allowed:
+            return str(value)
+        problems.append(f"{key} = {value!r}: choose {', '.join(allowed)}")
+        return default
+
+    theme = THEMES[choice("theme", tuple(THEMES), "dark")] if "theme" in content else remembered
+    keys = content.get("keys", {})
+    if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
+        problems.append('[keys] holds lines such as "runs.open" = "o"')
+        keys = {}
+    return Settings(
+        theme=theme,
+        images=choice("images", IMAGES, "cells"),
+        glyphs=choice("glyphs", GLYPHS, "auto"),
+        keys=keys,
+        problems=tuple(problems),
+    )
+
+
+def _remembered(environment: Mapping[str, str]) -> str:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        theme = json.loads(state_file(environment).read_text(encoding="utf-8")).get("theme")
+        if theme in THEMES.values():
+            return str(theme)
+    return DARK
+
+
+def remember_theme(theme: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Keep the theme for the next start.
+
+    Raises:
+        OSError: the folder cannot be written; the theme then holds for this session.
+    """
+    file = state_file(environment)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"theme": theme}) + "\n", encoding="utf-8")

@@ -1,0 +1,81 @@
+"""Text in cells: cut, padded and aligned by the width that a terminal gives it. Input may be untrusted."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+from engine.api import one_line
+
+ELLIPSIS = "…"
+
+
+def width_of(text: str) -> int:
+    """Width of `text` on a terminal, in cells."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def cut(text: object, width: int) -> str:
+    """`text` on one line, made safe, at most `width` cells wide; an ellipsis says that something was cut."""
+    safe = one_line(text)
+    if len(safe) <= width and width_of(safe) <= width:
+        return safe
+    if width <= 1:
+        return ELLIPSIS[:width]
+    # A very long text is cut roughly first, because measuring cells looks at every character.
+    return set_cell_size(safe[: 2 * width], width - 1).rstrip() + ELLIPSIS
+
+
+def fit(text: object, width: int, align: str = "left") -> str:
+    """`text` on one line in exactly `width` cells; `align` is left, right or center."""
+    short = cut(text, width)
+    room = width - width_of(short)
+    if align == "right":
+        return " " * room + short
+    if align == "center":
+        return " " * (room // 2) + short + " " * (room - room // 2)
+    return short + " " * room
+
+
+def wrap(text: object, width: int) -> list[str]:
+    """Lines of at most `width` cells; words are kept whole where they fit, line ends of the text are kept."""
+    from engine.api import plain
+
+    lines: list[str] = []
+    for paragraph in plain(text).replace("\t", "    ").split("\n"):
+        lines += _wrap_paragraph(one_line(paragraph), max(width, 1))
+    return lines
+
+
+def _wrap_paragraph(paragraph: str, width: int) -> list[str]:
+    lines, current = [], ""
+    for word in paragraph.split(" "):
+        candidate = f"{current} {word}" if current else word
+        if width_of(candidate) <= width:
+            current = candidate
+            continue
+        if current:
+            lines.append(current)
+        while width_of(word) > width:
+            piece = _head(word, width)
+            lines.append(piece)
+            word = word[len(piece) :]  # noqa: PLW2901 - what is left of it
+        current = word
+    return [*lines, current]
+
+
+def _head(word: str, width: int) -> str:
+    """The first characters of a word that fill at most `width` cells; at least one of them."""
+    count = min(len(word), width)
+    while count > 1 and width_of(word[:count]) > width:
+        count -= 1
+    return word[:count]
+
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def bar(fraction: float, width: int) -> str:
+    """A horizontal bar of `width` cells, filled to an eighth of a cell; values outside 0..1 are clipped."""
+    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + (EIGHTHS[rest] if rest else "")).ljust(width)

@@ -1,0 +1,342 @@
+"""A table for ten thousand rows: only the rows on the screen are ever made, and only changed cells are repainted.
+
+The model hands out cells row by row when they are painted. Some rows may be frozen on top (reference rows, pins) and
+some columns on the left, so that they stay in sight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from tui.text import fit
+from tui.widgets.cells import CellWidget, line
+
+Cell = tuple[str, Style]
+GAP = 1
+"""Blank cells between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what stands over it and how wide it is."""
+
+    key: str
+    title: str
+    width: int
+    """Cells; of a flexible column, the least."""
+    flex: int = 0
+    """Share of the cells that are left over; 0: always `width`."""
+    align: str = "left"
+
+
+class Model(Protocol):
+    """Where a table gets its cells from."""
+
+    def row_count(self) -> int:
+        """Rows below the frozen ones."""
+
+    def row_key(self, row: int) -> Hashable:
+        """What identifies a row when the order changes; the cursor follows it."""
+
+    def row_cells(self, row: int, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
+        """Cells of one row; texts may be untrusted, and are cut or padded to their widths by the table."""
+
+    def frozen_rows(self, columns: Sequence[Column], widths: Sequence[int]) -> list[list[Cell]]:
+        """Rows that stay on top."""
+
+
+class Table(CellWidget, can_focus=True):
+    """See the module's text."""
+
+    DEFAULT_CSS = "Table { height: 1fr; width: 1fr; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="table.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="table.page_down"),
+        Binding("home,g", "move_to(0)", "First row", show=False, id="table.first"),
+        Binding("end,G", "move_to(-1)", "Last row", show=False, id="table.last"),
+        Binding("left,h", "scroll_columns(-1)", "Columns to the left", show=False, id="table.left"),
+        Binding("right,l", "scroll_columns(1)", "Columns to the right", show=False, id="table.right"),
+        Binding("enter", "open", "Open", show=False, id="table.open"),
+    ]
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor is on another row."""
+
+        table: Table
+        key: Hashable | None
+
+        @property
+        def control(self) -> Table:
+            """The table, for `@on`."""
+            return self.table
+
+    @dataclass
+    class Opened(Message):
+        """Enter was pressed on a row, or it was clicked twice."""
+
+        table: Table
+        key: Hashable
+
+        @property
+        def control(self) -> Table:
+            """The table, for `@on`."""
+            return self.table
+
+    @dataclass
+    class HeadClicked(Message):
+        """The head of a column was clicked."""
+
+        table: Table
+        column: str
+
+        @property
+        def control(self) -> Table:
+            """The table, for `@on`."""
+            return self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        model: Model,
+        *,
+        frozen_columns: int = 1,
+        empty: str = "",
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(id=id)
+        self.columns = tuple(columns)
+        self.model = model
+        self.frozen_columns = frozen_columns
+        self.empty = empty
+        """What to say where there is no row."""
+        self.sort: tuple[str, bool] | None = None
+        """Key of the column that the rows are sorted by, and whether descending: marks its head."""
+        self.cursor = 0
+        self._top = 0
+        self._left = 0
+        self._key: Hashable | None = None
+
+    # ----- what the screen calls
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns."""
+        self.columns = tuple(columns)
+        self._left = max(0, min(self._left, len(self.columns) - self.frozen_columns - 1))
+        self.repaint()
+
+    def rows_changed(self) -> None:
+        """The model has other rows: the cursor stays on its row where that is still there, else at its place."""
+        count = self.model.row_count()
+        at = self.cursor
+        if self._key is not None and not (at < count and self.model.row_key(at) == self._key):
+            found = next((row for row in range(count) if self.model.row_key(row) == self._key), None)
+            at = at if found is None else found
+        self._place(at)
+        self.repaint()
+
+    def cursor_key(self) -> Hashable | None:
+        """Key of the row under the cursor; None where there is no row."""
+        return self.model.row_key(self.cursor) if self.cursor < self.model.row_count() else None
+
+    def move_to_key(self, key: Hashable) -> bool:
+        """Put the cursor on a row; False where there is no such row."""
+        for row in range(self.model.row_count()):
+            if self.model.row_key(row) == key:
+                self._place(row)
+                self.repaint()
+                return True
+        return False
+
+    def visible_keys(self) -> list[Hashable]:
+        """Keys of the rows on the screen, from the top."""
+        last = min(self.model.row_count(), self._top + max(1, self._body_rows()))
+        return [self.model.row_key(row) for row in range(self._top, last)]
+
+    # ----- keys and mouse
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self._place(self.cursor + by)
+        self.repaint()
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self.action_move(by * max(1, self._body_rows() - 1))
+
+    def action_move_to(self, row: int) -> None:
+        """Move the cursor to a row; -1 is the last."""
+        self._place(self.model.row_count() - 1 if row < 0 else row)
+        self.repaint()
+
+    def action_scroll_columns(self, by: int) -> None:
+        """Bring columns into sight that do not fit, beside the frozen ones."""
+        hidden = by < 0 or self._cut_off(self.content_size.width)
+        if hidden:
+            self._left = max(0, min(self._left + by, len(self.columns) - self.frozen_columns - 1))
+            self.repaint()
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        key = self.cursor_key()
+        if key is not None:
+            self.post_message(self.Opened(self, key))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self.action_move(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self.action_move(-3)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a head sorts, on a row moves the cursor, and the second click opens the row."""
+        row = event.y - 1 - self._frozen_count()
+        if event.y == 0:
+            column = self._column_at(event.x)
+            if column is not None:
+                self.post_message(self.HeadClicked(self, column.key))
+        elif row >= 0 and self._top + row < self.model.row_count():
+            again = self._top + row == self.cursor and event.chain > 1
+            self._place(self._top + row)
+            self.repaint()
+            if again:
+                self.action_open()
+
+    def on_focus(self) -> None:
+        """The cursor is drawn stronger."""
+        self.repaint()
+
+    def on_blur(self) -> None:
+        """The cursor is drawn weaker."""
+        self.repaint()
+
+    # ----- geometry
+
+    def _place(self, row: int) -> None:
+        count = self.model.row_count()
+        self.cursor = max(0, min(row, count - 1))
+        body = max(1, self._body_rows())
+        self._top = max(0, min(self._top, self.cursor, count - 1))
+        if self.cursor >= self._top + body:
+            self._top = self.cursor - body + 1
+        self._top = min(self._top, max(0, count - body))
+        key = self.cursor_key()
+        if key != self._key:
+            self._key = key
+            self.post_message(self.Highlighted(self, key))
+
+    def _frozen_count(self) -> int:
+        return min(len(self.model.frozen_rows((), ())), max(0, self.content_size.height - 4))
+
+    def _body_rows(self) -> int:
+        return self.content_size.height - 1 - self._frozen_count()
+
+    def _shown(self, width: int) -> tuple[list[Column], list[int]]:
+        """The columns in sight with their widths; what is left over goes to the flexible ones."""
+        order = [*self.columns[: self.frozen_columns], *self.columns[self.frozen_columns + self._left :]]
+        columns: list[Column] = []
+        used = 0
+        for column in order:
+            if columns and used + GAP + column.width > width:
+                break
+            used += column.width + (GAP if columns else 0)
+            columns.append(column)
+        room = max(0, width - used)
+        shares = sum(column.flex for column in columns)
+        widths = [min(column.width, width) + (room * column.flex // shares if shares else 0) for column in columns]
+        return columns, widths
+
+    def _cut_off(self, width: int) -> bool:
+        columns, _ = self._shown(width)
+        return len(columns) < len(self.columns) - self._left
+
+    def _column_at(self, x: int) -> Column | None:
+        at = 0
+        for column, width in zip(*self._shown(self._text_width(self.content_size.width)), strict=True):
+            if at <= x < at + width:
+                return column
+            at += width + GAP
+        return None
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """The cursor stays in sight; Textual calls the base class's handler after this one."""
+        self._place(self.cursor)
+
+    # ----- drawing
+
+    def _text_width(self, width: int) -> int:
+        return width - 1  # the last column is the scroll mark
+
+    def draw(self, width: int, height: int) -> list[Strip]:
+        """Head, frozen rows, rows."""
+        columns, widths = self._shown(self._text_width(width))
+        frozen = self.model.frozen_rows(columns, widths)[: self._frozen_count()]
+        strips = [self._head(columns, widths, width)]
+        strips += [self._row(cells, columns, widths, width, None, " ") for cells in frozen]
+        body, count = height - len(strips), self.model.row_count()
+        if not count and body > 0:
+            return [*strips, line((fit(self.empty, width), self.palette.dim))][:height]
+        marks = self._scroll_marks(body, count)
+        for offset in range(min(body, count - self._top)):
+            row = self._top + offset
+            ground = None
+            if row == self.cursor:
+                ground = self.palette.cursor if self.has_focus else self.palette.selected
+            cells = self.model.row_cells(row, columns, widths)
+            strips.append(self._row(cells, columns, widths, width, ground, marks[offset]))
+        return strips[:height]
+
+    def _head(self, columns: Sequence[Column], widths: Sequence[int], width: int) -> Strip:
+        palette = self.palette
+        parts: list[tuple[str, Style]] = []
+        for place, (column, cells) in enumerate(zip(columns, widths, strict=True)):
+            if place:
+                parts.append((" " * GAP, palette.header))
+            title, style = column.title, palette.header
+            if self.sort is not None and self.sort[0] == column.key:
+                title, style = title[: cells - 1] + ("▼" if self.sort[1] else "▲"), palette.accent
+            parts.append((fit(title, cells, column.align), style))
+        more = ("‹" if self._left else " ", "›" if self._cut_off(self._text_width(width)) else " ")
+        strip = line(*parts).adjust_cell_length(width - 2, palette.header)
+        return Strip.join([strip, line((more[0], palette.accent), (more[1], palette.accent))])
+
+    def _row(
+        self,
+        cells: Sequence[Cell],
+        columns: Sequence[Column],
+        widths: Sequence[int],
+        width: int,
+        ground: Style | None,
+        mark: str,
+    ) -> Strip:
+        parts: list[tuple[str, Style]] = []
+        for (text, style), column, room in zip(cells, columns, widths, strict=True):
+            if parts:
+                parts.append((" " * GAP, ground or self.palette.text))
+            # The cursor's ground and ink win over the colours of a cell: it must stand out in every theme.
+            parts.append((fit(text, room, column.align), ground or style))
+        blank = ground or self.palette.text
+        strip = line(*parts).adjust_cell_length(width - 1, blank)
+        return Strip.join([strip, line((mark, self.palette.track))])
+
+    def _scroll_marks(self, body: int, count: int) -> str:
+        """One character a row: where the window stands among all rows."""
+        if count <= body or body < 2:
+            return " " * max(body, 0)
+        length = max(1, body * body // count)
+        first = round(self._top / max(1, count - body) * (body - length))
+        return " " * first + "┃" * length + " " * (body - first - length)
