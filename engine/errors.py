@@ -52,6 +52,10 @@ class StoreError(SonotuneError):
     """runs.db cannot be read or written."""
 
 
+class OutdatedError(StoreError):
+    """runs.db is of an older version: it can be read once a writer has brought it up to date."""
+
+
 class JobError(SonotuneError):
     """A request for a run or an evaluation that does not fit its present state."""
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.cells import get_character_cell_size
 from rich.color import Color, ColorSystem
 from rich.console import Console
 from rich.control import Control
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
+from textual.strip import Strip
+
+from tui.text import single_cells, width_of
 
 _ATTRIBUTES = (("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("blink", "5"), ("reverse", "7"))
 _MORE_ATTRIBUTES = (("strike", "9"), ("overline", "53"))
@@ -101,12 +105,40 @@ class TightUpdate(ChopsUpdate):
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
                 if strip is None or x >= right or end <= left:
                     continue
-                first, last = max(x, left), min(end, right)
-                if first != at:  # the cursor is not there yet
-                    pen.move_to(first, y)
-                pen.write(strip if (first, last) == (x, end) else strip.crop(first - x, last - x))
-                at = last
+                pieces, first, last = _between(strip, max(x, left) - x, min(end, right) - x)
+                if x + first != at:  # the cursor is not there yet
+                    pen.move_to(x + first, y)
+                pen.write(pieces)
+                at = x + last
         return pen.finish()
+
+
+def _between(strip: Strip, left: int, right: int) -> tuple[list[Segment], int, int]:
+    """The characters of a line that touch a range of cells, and the cells at which they begin and end.
+
+    Strip.crop would put blanks where an edge cuts a wide character, and lose accents that are characters of their own.
+    """
+    pieces: list[Segment] = []
+    at, first, taken = 0, left, False
+    for text, style, _ in strip:
+        if single_cells(text):
+            part = text[max(0, left - at) : max(0, right - at)]
+            at += len(text)
+            taken = left < at <= right
+        else:
+            part = ""
+            for character in text:
+                width = get_character_cell_size(character)
+                if width:  # one without belongs to the character before it
+                    taken = at < right and left < at + width
+                    first = min(first, at) if taken else first
+                    at += width
+                part += character if taken else ""
+        if part:
+            pieces.append(Segment(part, style))
+        if at > right or (at == right and not taken):
+            break
+    return pieces, first, first + sum(width_of(text) for text, _, _ in pieces)
 
 
 class TightLayout(LayoutUpdate):

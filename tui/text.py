@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, get_character_cell_size, set_cell_size
 
 from engine.api import one_line
 
@@ -14,15 +14,30 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
+def single_cells(text: str) -> bool:
+    """Whether every character takes one cell."""
+    return text.isascii() or set(map(get_character_cell_size, text)) == {1}
+
+
 def cut(text: object, width: int) -> str:
     """`text` on one line, made safe, at most `width` cells wide; an ellipsis says that something was cut."""
     safe = one_line(text)
-    if len(safe) <= width and width_of(safe) <= width:
+    if not safe.isascii():
+        safe = _without_joiners(safe)
+    # A very long text is cut roughly first, because measuring cells looks at every character; in some scripts several
+    # of them share a cell.
+    short = safe[: 4 * max(width, 0)]
+    if len(short) == len(safe) and width_of(safe) <= width:
         return safe
     if width <= 1:
-        return ELLIPSIS[:width]
-    # A very long text is cut roughly first, because measuring cells looks at every character.
-    return set_cell_size(safe[: 2 * width], width - 1).rstrip() + ELLIPSIS
+        return ELLIPSIS[: max(width, 0)]
+    return set_cell_size(short, width - 1).rstrip() + ELLIPSIS
+
+
+def _without_joiners(text: str) -> str:
+    """Without characters of no width at the beginning: they would join what stands beside the text."""
+    start = next((place for place, character in enumerate(text) if get_character_cell_size(character)), len(text))
+    return text[start:]
 
 
 def fit(text: object, width: int, align: str = "left") -> str:

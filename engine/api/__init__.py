@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from engine.api.boards import board_columns as board_columns
     from engine.api.boards import board_filter_columns as board_filter_columns
     from engine.api.boards import board_groups as board_groups
+    from engine.api.boards import choose_board_columns as choose_board_columns
+    from engine.api.boards import chosen_board_columns_from as chosen_board_columns_from
     from engine.api.boards import pins as pins
     from engine.api.boards import pins_from as pins_from
     from engine.api.boards import set_pins as set_pins
@@ -84,10 +86,12 @@ if TYPE_CHECKING:
     from engine.api.recipes import RecipeOffers as RecipeOffers
     from engine.api.recipes import check_recipe as check_recipe
     from engine.api.recipes import recipe_offers as recipe_offers
+    from engine.api.upgrading import bring_up_to_date as bring_up_to_date
     from engine.data.preview import Preview as Preview
     from engine.data.preview import PreviewMode as PreviewMode
     from engine.data.preview import load_preview as load_preview
     from engine.data.preview_loader import PreviewLoader as PreviewLoader
+    from engine.errors import OutdatedError as OutdatedError
     from engine.errors import SonotuneError as SonotuneError
     from engine.errors import StoreError as StoreError
     from engine.errors import UsageError as UsageError
@@ -163,7 +167,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "engine.api.answers": "AnswerCounts answer_counts",
     "engine.api.board_export": "board_cell board_count board_row_name board_text_row export_board",
-    "engine.api.boards": "board board_columns board_filter_columns board_groups pins pins_from set_pins",
+    "engine.api.boards": (
+        "board board_columns board_filter_columns board_groups choose_board_columns chosen_board_columns_from "
+        "pins pins_from set_pins"
+    ),
     "engine.api.browsing": "ImageList ImageQuery ViewSummary browse dataset_problems view_summary",
     "engine.api.datasets": (
         "DatasetSummary check_dataset dataset_summaries dataset_summary import_chat_file import_phantom_dataset"
@@ -174,10 +181,11 @@ _HOMES = {
     "engine.api.one_image": "ImageDetails QuestionAnswer image_details locate_image",
     "engine.api.launching": "Launched LaunchPlan launch plan_launch",
     "engine.api.live": "Live LogTail Overview RunView eta_seconds",
+    "engine.api.upgrading": "bring_up_to_date",
     "engine.api.reading": "RunDetails leaderboard run_details runs",
     "engine.data.preview": "Preview PreviewMode load_preview",
     "engine.data.preview_loader": "PreviewLoader",
-    "engine.errors": "SonotuneError StoreError UsageError",
+    "engine.errors": "OutdatedError SonotuneError StoreError UsageError",
     "engine.jobs.control": "cancel resume stop",
     "engine.jobs.worker": "WorkerStatus ensure_worker run_worker stop_worker worker_status",
     "engine.recipe": "Recipe find_recipe load_recipe preset_recipes recipe_diff recipe_to_toml recipe_values",

@@ -14,6 +14,7 @@ from engine.store.writer import Writer
 from engine.workspace import Workspace
 
 PINS_SETTING = "leaderboard_pins"
+COLUMNS_SETTING = "leaderboard_columns"
 
 
 def board(workspace: Workspace, query: BoardQuery | None = None) -> Board:
@@ -72,3 +73,19 @@ def set_pins(workspace: Workspace, run_ids: Iterable[int]) -> None:
     """Pin these runs and no others; the same run twice counts once."""
     with Writer.open(workspace) as writer:
         writer.set_setting(PINS_SETTING, list(dict.fromkeys(run_ids)))
+
+
+def chosen_board_columns_from(reader: Reader) -> tuple[str, ...]:
+    """Names of the columns that were chosen for this workspace, in order; nothing where the usual ones are wanted.
+
+    A name may mean a column that a group does not have, such as the score of another dataset's view.
+    """
+    value = reader.setting(COLUMNS_SETTING)
+    return tuple(each for each in value if type(each) is str) if isinstance(value, list) else ()
+
+
+def choose_board_columns(workspace: Workspace, names: Iterable[str]) -> None:
+    """Keep the columns of the leaderboard for this workspace; no names take the choice back."""
+    chosen = list(dict.fromkeys(names))
+    with Writer.open(workspace) as writer:
+        writer.set_setting(COLUMNS_SETTING, chosen or None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import JobError
+from engine.errors import JobError, StoreError
 from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.worker import WorkerStatus, worker_status
 from engine.store.reader import Reader
@@ -71,6 +71,8 @@ class Live:
     workspace: Workspace
     _reader: Reader | None = None
     _file: tuple[int, int] | None = None
+    _version: object = None
+    """What `version` said last."""
     _listed: tuple[object, tuple[RunListRow, ...]] = (None, ())
     """The last list of runs, and what it was true for."""
 
@@ -95,9 +97,17 @@ class Live:
         return self._reader
 
     def version(self) -> object:
-        """A value that changes when somebody has written; equal values mean that nothing has happened."""
+        """A value that changes when somebody has written; equal values mean that nothing has happened.
+
+        Raises:
+            StoreError: see `reader`; also where somebody has brought the database to a newer version meanwhile.
+        """
         reader = self.reader()
-        return None if reader is None else (self._file, reader.data_version())
+        version = None if reader is None else (self._file, reader.data_version())
+        if reader is not None and version != self._version:
+            reader.check_version()
+        self._version = version
+        return version
 
     def overview(self) -> Overview:
         """Counts of jobs, the worker, the state of the queue."""
@@ -172,7 +182,7 @@ class Live:
         reader = self.reader()
         if reader is None or not reader.jobs(ACTIVE) or worker_status(self.workspace).running:
             return 0
-        return len(settle_dead_jobs(self.workspace))
+        return len(settle_dead_jobs(self.workspace, busy_seconds=BUSY_SECONDS))
 
     @staticmethod
     def _step_seconds(reader: Reader, run_id: int) -> float | None:
@@ -188,11 +198,19 @@ def eta_seconds(state: State, step: int, planned: int | None, step_seconds: floa
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """Device and inode of a file; None where it is absent, or still empty because somebody is about to fill it."""
+    """Device and inode of a file; None where it is absent, or still empty because somebody is about to fill it.
+
+    Raises:
+        StoreError: its folder may not be looked into.
+    """
     try:
         found = os.stat(file)  # noqa: PTH116 - four times a second: a Path would only cost
     except FileNotFoundError:
         return None
+    except OSError as error:
+        reason = f"{file}: {error.strerror or error}."
+        step = "Check the permissions of the folder, or choose another with --workspace."
+        raise StoreError(f"{file.name} cannot be opened", reason, step) from error
     return (found.st_dev, found.st_ino) if found.st_size else None
 
 

@@ -9,6 +9,7 @@ from engine.data.files import flush_folder, write_durably
 from engine.errors import UsageError
 from engine.recipe import Recipe, preset_recipes, recipe_to_toml
 from engine.recipe.text import clean, shown
+from engine.text import one_line
 from engine.workspace import Workspace
 
 ENDING = ".toml"
@@ -47,7 +48,7 @@ def save_recipe(workspace: Workspace, recipe: Recipe, path: str | Path, overwrit
         raise _taken(target, None) from error
     except OSError as error:
         raise UsageError(
-            f"The recipe cannot be written to {shown(str(target))}",
+            f"The recipe cannot be written to {one_line(target)}",
             f"{error.strerror or error}.",
             "Choose another name, or a path such as recipes/mine.toml in a folder that is there.",
         ) from error
@@ -78,10 +79,10 @@ def _presets(workspace: Workspace) -> Path:
 
 def _taken(target: Path, hidden: Path | None) -> RecipeFileTakenError:
     if hidden is None or hidden == target:
-        title, reason = f"There is a recipe {clean(target.name)} already", f"{shown(str(target))} would be replaced."
+        title, reason = f"There is a recipe file {clean(target.name)} already", "This recipe would take its place."
     else:
         title = f"There is a preset {clean(target.stem)} already"
-        reason = f"Your recipe would hide it in this workspace; {shown(str(hidden))} stays as it is."
+        reason = "This recipe would hide it in this workspace; the file of the repository stays as it is."
     return RecipeFileTakenError(title, reason, "Nothing was written: choose another name, or overwrite it.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,11 @@ def recipe_offers(workspace: Workspace) -> RecipeOffers:
 
 def prompt_names(questions: object) -> tuple[str, ...]:
     """Names of the wordings that all these questions have; what is no question is passed over."""
-    known = [each for each in questions if each in (*QUESTIONS, REPORT_ID)] if _is_list(questions) else []
+    asked = questions if isinstance(questions, (list, tuple)) else ()
+    known = [each for each in asked if each in (*QUESTIONS, REPORT_ID)]
     if not known:
         return ()
     return tuple(name for name in prompt_variants(known[0]) if all(name in prompt_variants(each) for each in known))
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _nested(values: Mapping[str, object]) -> dict[str, Any]:

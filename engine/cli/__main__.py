@@ -1,6 +1,6 @@
 """`python -m engine.cli`."""
 
-from engine.cli.app import main
+from engine.cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -11,7 +11,7 @@ import typer
 from engine import __version__
 from engine.cli import annotating, control, data, demo, doctor, launching, queueing, reading, scores, worker
 from engine.cli.console import RESEARCH_NOTE, report_error, say
-from engine.cli.options import Options
+from engine.cli.entry import GlobalOptions
 from engine.errors import SonotuneError
 
 TYPER_INTERRUPTED = 130
@@ -45,16 +45,11 @@ def sonotune(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
-    """Without a sub-command: what is going on in this workspace."""
+    """Without a sub-command: the workbench; where the terminal cannot show it, what is going on in this workspace."""
     del version  # handled before anything else
-    context.obj = Options(workspace, debug)
+    context.obj = GlobalOptions(workspace, debug)
     if context.invoked_subcommand is None:
         reading.overview(context)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 failed, 2 bad usage."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
@@ -64,25 +59,30 @@ def run(arguments: list[str]) -> int:
         app(arguments, prog_name="sonotune")
     except SystemExit as end:
         return _interrupted() if end.code == TYPER_INTERRUPTED else _code(end)
-    except SonotuneError as error:
-        report_error(error, debug="--debug" in arguments)
-        return error.exit_code
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; Python would complain about it at exit
         return 1
-    except OSError as error:
-        return _unexpected(arguments, f"{error.filename or 'The system'}: {error.strerror or error}", "")
     except Exception as error:  # noqa: BLE001 - the last resort: no user shall meet a bare traceback
-        return _unexpected(arguments, "sonotune has met an error of its own", f"{type(error).__name__}: {error}")
+        return tell_error(error, debug="--debug" in arguments)
     return 0
 
 
-def _unexpected(arguments: list[str], title: str, reason: str) -> int:
-    error = SonotuneError(title, reason, "Run `sonotune --debug ...` again to see where it happened.")
-    report_error(error, debug="--debug" in arguments)
-    return 1
+def tell_error(error: Exception, *, debug: bool) -> int:
+    """Tell the user of the exception that is being handled, and return the exit code."""
+    told = _as_told(error)
+    report_error(told, debug=debug)
+    return told.exit_code
+
+
+def _as_told(error: Exception) -> SonotuneError:
+    if isinstance(error, SonotuneError):
+        return error
+    step = "Run `sonotune --debug ...` again to see where it happened."
+    if isinstance(error, OSError):
+        return SonotuneError(f"{error.filename or 'The system'}: {error.strerror or error}", next_step=step)
+    return SonotuneError("sonotune has met an error of its own", f"{type(error).__name__}: {error}", step)
 
 
 def _interrupted() -> int:

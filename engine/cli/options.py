@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.api import UsageError, Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options that stand before the sub-command."""
-
-    workspace: Path | None
-    debug: bool
+from engine.api import Workspace
+from engine.cli.entry import GlobalOptions, existing_workspace
 
 
 def workspace_of(context: typer.Context, create: bool = False) -> Workspace:
@@ -25,12 +16,10 @@ def workspace_of(context: typer.Context, create: bool = False) -> Workspace:
     Raises:
         UsageError: its folder does not exist, and this command does not write (`create` makes it).
     """
-    found = Workspace.find(context.find_object(Options).workspace)  # type: ignore[union-attr]
+    given = context.find_object(GlobalOptions).workspace  # type: ignore[union-attr]
     if create:
-        found.root.mkdir(parents=True, exist_ok=True)
-    elif not found.root.is_dir():
-        raise UsageError(f"There is no folder {found.root}", next_step="Check --workspace, or launch something there.")
-    return found
+        Workspace.find(given).root.mkdir(parents=True, exist_ok=True)
+    return existing_workspace(given)
 
 
 LARGEST = 10**9

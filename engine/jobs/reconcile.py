@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.jobs.lock import WorkerLock
 from engine.jobs.process import is_alive, last_lines
+from engine.store.connection import BUSY_SECONDS
 from engine.store.reader import Reader
 from engine.store.records import JobRow
 from engine.store.writer import Writer
@@ -55,15 +56,16 @@ def settle_dead(
     return settled
 
 
-def settle_dead_jobs(workspace: Workspace) -> list[JobRow]:
+def settle_dead_jobs(workspace: Workspace, busy_seconds: float = BUSY_SECONDS) -> list[JobRow]:
     """Settle dead jobs of a workspace that has no worker (a reboot ends workers as well), and return them.
 
-    Where a worker lives this does nothing: it looks twice a second itself, and it alone knows exit codes.
+    Where a worker lives this does nothing: it looks twice a second itself, and it alone knows exit codes. Another
+    writer is waited for up to `busy_seconds`.
     """
     if not workspace.database.exists():
         return []
     lock = WorkerLock(workspace.worker_lock)
-    with Writer.open(workspace) as writer, Reader(workspace) as reader:
+    with Writer.open(workspace, busy_seconds=busy_seconds) as writer, Reader(workspace) as reader:
         jobs = reader.jobs(ACTIVE)
         if not jobs or not lock.acquire():
             return []

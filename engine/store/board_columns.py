@@ -119,6 +119,7 @@ _COLUMNS = (
     _score("text_accuracy", "text accuracy", "text acc.", "As the generated text says it."),
     _score("unparseable_rate", "unparseable share", "unpars. %", "Share of answers without a verdict.", _LOWER),
     BoardColumn("threshold", "threshold", "threshold", Unit.NUMBER, _NEITHER, "P(abnormal) that counts as abnormal."),
+    BoardColumn("threshold_source", "threshold from", "thr. from", Unit.TEXT, _NEITHER, "Where it was chosen."),
     BoardColumn("unparseable", "unparseable", "unpars.", Unit.NUMBER, _LOWER, "Answers without a verdict."),
     BoardColumn("cut_off", "cut off", "cut off", Unit.NUMBER, _LOWER, "Answers that reached max_new_tokens."),
     BoardColumn("seconds_per_image", "seconds an image", "s/image", Unit.DURATION, _LOWER, "Time of the evaluation."),

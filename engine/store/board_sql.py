@@ -24,6 +24,7 @@ _EXPRESSIONS = {
     "seed": "r.seed",
     "n": "e.n",
     "threshold": "e.threshold",
+    "threshold_source": "e.threshold_source",
     "unparseable": "e.unparseable",
     "cut_off": "e.cut_off",
     "seconds_per_image": "e.seconds_per_image",

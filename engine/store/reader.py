@@ -13,6 +13,7 @@ from engine.store import leaderboard
 from engine.store.connection import BUSY_SECONDS, explained, open_read_only
 from engine.store.images import ImageReads
 from engine.store.mapping import columns, from_row, select
+from engine.store.migrations import schema_version
 from engine.store.reader_live import LiveReads
 from engine.store.records import (
     EvaluationRow,
@@ -68,6 +69,11 @@ class Reader(LiveReads, ImageReads):
     def data_version(self) -> int:
         """A number that changes when another connection has committed something; costs microseconds."""
         return int(self._rows("PRAGMA data_version")[0][0])
+
+    def check_version(self) -> None:
+        """Raise a StoreError where the database has become that of a newer sonotune, or of another program."""
+        with explained(self.workspace.database):
+            schema_version(self._connection, str(self.workspace.database))
 
     # ----- runs and evaluations
 

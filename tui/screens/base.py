@@ -118,6 +118,7 @@ class WorkbenchScreen(Screen[None]):
         self.workbench.show_status(self)
         self._show_keys()
         self._asking = True
+        self._cancel_watches()  # Textual tells a screen twice that it is on top when its mode is new
         self._watches = [
             self.workbench.poller.watch(question, deliver, every=every) for question, deliver, every in self._wanted
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from rich.cells import cell_len, get_character_cell_size
+from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -13,12 +13,15 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.text import single_cells
 from tui.themes import Palette, palette_of
 
 GAP_CELLS = 6
 """Unchanged cells between two changes are sent again up to this many: moving the cursor costs more than they do."""
 
 _PLAIN = Style.null()
+_SECOND = "\0"
+"""Marks the second cell of a wide character."""
 
 
 class CellWidget(Widget):
@@ -111,21 +114,30 @@ def changed_spans(old: Strip, new: Strip) -> list[tuple[int, int]]:
 
 
 def cells_of(strip: Strip) -> list[tuple[str, Style | None]]:
-    """The cells of a line as (character, style); the second cell of a wide character holds that character too.
+    """The cells of a line as (character, style); the second cell of a wide character holds it too, and a mark.
 
-    A change in a wide character so marks both of its cells. Characters of no width belong to the cell before them.
+    A change in a wide character so marks both of its cells, and no second cell is taken for a first. Characters of no
+    width belong to the one before them.
     """
     cells: list[tuple[str, Style | None]] = []
     for text, style, _ in strip:
-        if text.isascii() or cell_len(text) == len(text):
+        if single_cells(text):
             cells.extend((character, style) for character in text)
             continue
         for character in text:
             width = get_character_cell_size(character)
             if width == 0 and cells:
-                cells[-1] = (cells[-1][0] + character, cells[-1][1])
-            cells.extend([(character, style)] * width)
+                _join(cells, character)
+            elif width:
+                cells += [(character, style), (character + _SECOND, style)][:width]
     return cells
+
+
+def _join(cells: list[tuple[str, Style | None]], character: str) -> None:
+    """Add a character of no width to the last one."""
+    before = cells[-2:] if cells[-1][0].endswith(_SECOND) else cells[-1:]
+    joined = before[0][0] + character
+    cells[-len(before) :] = [(joined + mark, style) for mark, (_, style) in zip(("", _SECOND), before, strict=False)]
 
 
 def line(*parts: tuple[str, Style]) -> Strip:

@@ -40,6 +40,7 @@ class FilterBar(Input):
     DEFAULT_CSS = """
     FilterBar { dock: bottom; height: 1; border: none; padding: 0 1; background: $panel; display: none; }
     FilterBar:focus { border: none; }
+    FilterBar.-invalid, FilterBar.-invalid:focus { border: none; color: $error; }
     FilterBar.used { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,0 +1,224 @@
+"""The pane of the chosen image: its preview, and the eight questions with their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+
+from engine import api
+from tui.screens.dataset_lists import short_path
+from tui.screens.dataset_pictures import Loader, Picture, Pictures, Wish
+from tui.screens.dataset_text import details_paragraphs, waiting_paragraphs
+from tui.widgets.image import ImagePreview
+from tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from tui.app import Workbench
+
+GRACE_SECONDS = 0.15
+"""So long the last picture stays while the next one is being read: quick ones follow each other without a flicker."""
+READING = "reading the image …"
+
+
+class ImagePane(Vertical):
+    """Shows one image at a time; pictures come from a thread of its own, answers from the poller."""
+
+    @dataclass
+    class Looked(Message):
+        """A file has been read: `reason` says why it cannot be shown, "" that it can."""
+
+        item: api.ImageItem
+        reason: str
+
+    class Outdated(Message):
+        """The image is another one than the list says: the dataset has been imported again."""
+
+    def __init__(self, protocol: str, loader: Loader | None = None, *, id: str | None = None) -> None:  # noqa: A002
+        """Make the pane; `protocol` is that of `ImagePreview`, `loader` that of `Pictures`."""
+        super().__init__(id=id)
+        self.drawn: Wish | None = None
+        """The picture that is to be seen."""
+        self._protocol, self._loader = protocol, loader
+        self._pictures: Pictures | None = None
+        self._root = Path()
+        self._item: api.ImageItem | None = None
+        self._around: Sequence[api.ImageItem] = ()
+        self._mode = "stretched"
+        self._details: api.ImageDetails | None = None
+        self._asked: int | None = None
+        self._known, self._reason = "", ""
+        self._outdated: api.ImageItem | None = None
+        self._grace: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Preview above, answers below."""
+        yield ImagePreview(self._protocol, id="preview")
+        yield Lines(id="answers")
+
+    # ----- from the screen
+
+    def show_item(
+        self, item: api.ImageItem | None, root: Path = Path(), around: Sequence[api.ImageItem] = (), known: str = ""
+    ) -> None:
+        """Show an image of the list, or none.
+
+        Args:
+            item: the image.
+            root: where its file lies.
+            around: images to load ahead, the likeliest first.
+            known: what a check has found to be wrong with the file.
+        """
+        if item != self._item or root != self._root:
+            self._reason = ""
+        self._root, self._item, self._around, self._known = root, item, around, known
+        self._show_picture()
+        self._ask_details()
+
+    def toggle_raw(self) -> None:
+        """Grey levels as they are in the file, or stretched again."""
+        self._mode = "stretched" if self._mode == "raw" else "raw"
+        self._show_picture()
+
+    def forget(self) -> None:
+        """Drop what was loaded: files of the same names may be other ones now."""
+        if self._pictures is not None:
+            self._pictures.stop()
+        self._pictures, self._details, self.drawn = None, None, None
+
+    def on_unmount(self) -> None:
+        """The thread ends with the pane."""
+        self.forget()
+
+    # ----- the picture
+
+    @on(ImagePreview.BoxChanged)
+    def _show_picture(self) -> None:
+        preview = self.query_one(ImagePreview)
+        self._stop_grace()
+        if self._item is None:
+            self.drawn = None
+            preview.show(None)
+            return
+        if not all(preview.box):
+            return
+        wish, pictures = self._wish(self._item), self._thread()
+        kept = pictures.cached(wish)
+        if kept is not None:
+            self._draw(wish, kept)
+        elif wish != self.drawn:
+            self._grace = self.set_timer(GRACE_SECONDS, self._still_reading)
+        # A kept one is wished for too: the thread sees whether the file is still the same.
+        pictures.want(wish, [self._wish(item) for item in self._around])
+
+    def _wish(self, item: api.ImageItem) -> Wish:
+        return Wish(self._root, item.path, self.query_one(ImagePreview).box, self._mode)
+
+    def _thread(self) -> Pictures:
+        if self._pictures is None:
+            workbench = cast("Workbench", self.app)  # the thread could not ask for it while the pane is taken down
+            self._pictures = Pictures(
+                lambda picture: workbench.from_thread(lambda: self._arrived(picture)), self._loader
+            )
+            self._pictures.start()
+        return self._pictures
+
+    def _arrived(self, picture: Picture) -> None:
+        if not self.is_attached or self._item is None or picture.wish != self._wish(self._item):
+            return  # late: another one has been asked for
+        self._stop_grace()
+        if picture.preview is not None:
+            self._draw(picture.wish, picture.preview)
+        else:
+            self.drawn = picture.wish
+            self.query_one(ImagePreview).show(None, api.one_line(picture.wish.path), picture.reason)
+        if self._reason != picture.reason:
+            self._reason = picture.reason
+            self._show_details()
+        self.post_message(self.Looked(self._item, picture.reason))
+
+    def _draw(self, wish: Wish, preview: api.Preview) -> None:
+        self.drawn = wish
+        size = f"{preview.original_width}×{preview.original_height}"
+        self.query_one(ImagePreview).show(preview, f"{self._place_words()}{size} {wish.mode}")
+
+    def _place_words(self) -> str:
+        """What the caption begins with where nothing else says which image it is."""
+        item = self._item
+        if item is None or self.query_one("#answers").display:
+            return ""
+        return ", ".join([short_path(item), item.split or "left out", item.verdict or "unanswered", ""])
+
+    def _stop_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.stop()
+            self._grace = None
+
+    def _still_reading(self) -> None:
+        """It takes long: no other image may be taken for this one."""
+        if self._item is None:
+            return
+        self.drawn = None
+        self.query_one(ImagePreview).show(None, api.one_line(self._item.path), READING)
+        if not self._is_described():
+            self.query_one(Lines).show_paragraphs(waiting_paragraphs(self._item))
+
+    # ----- the answers
+
+    def _ask_details(self) -> None:
+        if self._item is None:
+            self._details = None
+            self._show_details()
+        elif self._asked is None:  # one question at a time: the answer to an old one asks for the newest
+            self._asked = image = self._item.id
+            poller = cast("Workbench", self.app).poller
+            poller.ask(lambda live: api.image_details(live, image), self._described, self._not_described)
+
+    def _described(self, details: api.ImageDetails) -> None:
+        self._asked = None
+        if not self.is_attached or self._item is None:
+            return
+        if details.id != self._item.id:
+            self._ask_details()
+        elif details.path != self._item.path:
+            self._call_outdated(self._item)
+        else:
+            self._details = details
+            self._show_details()
+
+    def _not_described(self, error: api.SonotuneError) -> None:
+        missing, self._asked = self._asked, None
+        if not self.is_attached or self._item is None:
+            return
+        if missing != self._item.id:
+            self._ask_details()
+            return
+        self.query_one(Lines).show_paragraphs([[(error.title, "bad")], [(error.reason, "text")]])
+        self._call_outdated(self._item)
+
+    def _call_outdated(self, item: api.ImageItem) -> None:
+        """Once an image: a list that has been read again and still says so would be asked for without end."""
+        if item != self._outdated:
+            self._outdated = item
+            self.post_message(self.Outdated())
+
+    def _is_described(self) -> bool:
+        return self._details is not None and self._item is not None and self._details.id == self._item.id
+
+    def _show_details(self) -> None:
+        lines = self.query_one(Lines)
+        if self._item is None:
+            lines.show_paragraphs([])
+        elif self._details is not None and self._is_described():
+            lines.show_paragraphs(details_paragraphs(self._details, self._reason or self._known, lines.size))
+
+    def on_resize(self) -> None:
+        """Titles are long or short by the width."""
+        self._show_details()
