@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
@@ -22,6 +22,7 @@ from tui.widgets.header import Header
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from textual.dom import DOMNode
     from textual.driver import Driver
 
     from engine.api import Overview  # its module brings SQLite and the store in: not before the first paint
@@ -63,6 +64,7 @@ class Workbench(App[None]):
         self.leaving = 0
         """Number of the signal that ends us; see tui.guard."""
         self._trouble: SonotuneError | None = None
+        self._clashes: set[str] = set()
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.settings.theme
@@ -75,8 +77,21 @@ class Workbench(App[None]):
 
     def _start(self) -> None:
         self.poller.start()
-        for problem in self.settings.problems:
-            self.notify(plain(problem), title="Settings", severity="warning", markup=False)
+        self._show_problems(self.settings.problems)
+        if self.settings.keys:
+            from tui.keys import key_problems
+
+            self.act(lambda: key_problems(self.settings.keys), self._show_problems)
+
+    def _show_problems(self, problems: Iterable[str]) -> None:
+        for problem in problems:
+            self.notify(plain(problem), title="Settings", severity="warning", timeout=12, markup=False)
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """A key that the user has set was that of something else: say it once."""
+        told = [f"[keys] {each.key} was {each.description} ({each.id or each.action})" for each in clashed_bindings]
+        self._show_problems(sorted(set(told) - self._clashes))
+        self._clashes.update(told)
 
     async def on_unmount(self) -> None:
         """The reading thread ends with the screens."""

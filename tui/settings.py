@@ -78,17 +78,29 @@ def _settings(content: Mapping[str, Any], remembered: str) -> Settings:
         return default
 
     theme = THEMES[choice("theme", tuple(THEMES), "dark")] if "theme" in content else remembered
-    keys = content.get("keys", {})
-    if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
-        problems.append('[keys] holds lines such as "runs.open" = "o"')
-        keys = {}
-    return Settings(
-        theme=theme,
-        images=choice("images", IMAGES, "cells"),
-        glyphs=choice("glyphs", GLYPHS, "auto"),
-        keys=keys,
-        problems=tuple(problems),
-    )
+    images, glyphs = choice("images", IMAGES, "cells"), choice("glyphs", GLYPHS, "auto")
+    keys, wrong = _keys(content.get("keys", {}))
+    return Settings(theme=theme, images=images, glyphs=glyphs, keys=keys, problems=(*problems, *wrong))
+
+
+def _keys(table: object) -> tuple[dict[str, str], list[str]]:
+    """Keys that can be used, and what is wrong with the others; see also `tui.keys`."""
+    if not isinstance(table, dict):
+        return {}, ['[keys] holds lines such as "runs.open" = "o"']
+    keys, problems = {}, []
+    # "runs.open" without quotes is a table in TOML, and means the same here.
+    flat = {
+        f"{group}.{name}": key
+        for group, names in table.items()
+        if isinstance(names, dict)
+        for name, key in names.items()
+    }
+    for name, key in {**{name: key for name, key in table.items() if not isinstance(key, dict)}, **flat}.items():
+        if isinstance(key, str) and key.strip():
+            keys[name] = key
+        else:
+            problems.append(f'[keys] {name} = {key!r}: write a key, such as "o" or "ctrl+o,f5"')
+    return keys, problems
 
 
 def _remembered(environment: Mapping[str, str]) -> str:

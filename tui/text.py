@@ -52,30 +52,36 @@ def fit(text: object, width: int, align: str = "left") -> str:
 
 
 def wrap(text: object, width: int) -> list[str]:
-    """Lines of at most `width` cells; words are kept whole where they fit, line ends of the text are kept."""
-    from engine.api import plain
-
+    """Lines of at most `width` cells; words are kept whole where they fit; line ends and indents are kept."""
     lines: list[str] = []
-    for paragraph in plain(text).replace("\t", "    ").split("\n"):
+    for paragraph in str(text).replace("\r\n", "\n").replace("\t", "    ").split("\n"):
         lines += _wrap_paragraph(one_line(paragraph), max(width, 1))
     return lines
 
 
 def _wrap_paragraph(paragraph: str, width: int) -> list[str]:
-    lines, current = [], ""
-    for word in paragraph.split(" "):
-        candidate = f"{current} {word}" if current else word
-        if width_of(candidate) <= width:
-            current = candidate
+    if len(paragraph) <= width and width_of(paragraph) <= width:  # most lines of a log
+        return [paragraph]
+    first, *words = paragraph.split(" ")
+    lines, current = _broken(first, width)
+    for word in words:
+        if width_of(current) + 1 + width_of(word) <= width:
+            current = f"{current} {word}"
             continue
-        if current:
+        if current.strip():
             lines.append(current)
-        while width_of(word) > width:
-            piece = _head(word, width)
-            lines.append(piece)
-            word = word[len(piece) :]  # noqa: PLW2901 - what is left of it
-        current = word
+        pieces, current = _broken(word, width)
+        lines += pieces
     return [*lines, current]
+
+
+def _broken(word: str, width: int) -> tuple[list[str], str]:
+    """A word that is wider than a line in pieces that fill lines, and what is left of it."""
+    pieces = []
+    while width_of(word) > width and len(word) > 1:
+        pieces.append(_head(word, width))
+        word = word[len(pieces[-1]) :]
+    return pieces, word
 
 
 def _head(word: str, width: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.store.connection import BUSY_SECONDS
 from engine.store.writer import Writer
 from engine.workspace import Workspace
 
@@ -14,5 +15,5 @@ def bring_up_to_date(workspace: Workspace) -> str:
     Raises:
         StoreError: the file cannot be written, is locked, damaged, foreign or newer than this program.
     """
-    Writer.open(workspace).close()
+    Writer.open(workspace, busy_seconds=BUSY_SECONDS).close()
     return f"{workspace.database.name} was of an older version. It has been brought up to date; no row was lost."

@@ -25,7 +25,7 @@ def explain(error: sqlite3.Error, database: Path) -> StoreError:
     if "locked" in low or "busy" in low:
         return StoreError(
             f"{database.name} is locked by another program",
-            f"{database}: {said} (waited {BUSY_SECONDS:.0f} s).",
+            f"{database}: {said}.",
             "Close the program that holds it open for writing (a database browser, a sqlite3 shell), then try again.",
         )
     if "not a database" in low or "malformed" in low or "file is encrypted" in low:
@@ -35,11 +35,12 @@ def explain(error: sqlite3.Error, database: Path) -> StoreError:
             f"Move it away (mv {database.name} {database.name}.broken) and start anew, or rescue what is left with: "
             f'sqlite3 {database.name} ".recover" | sqlite3 rescued.db',
         )
-    if "unable to open" in low or "readonly" in low or "read-only" in low:
+    if "unable to open" in low or "readonly" in low or "read-only" in low or "i/o error" in low:
         return StoreError(
             f"{database.name} cannot be opened",
             f"{database}: {said}.",
-            "Check that the folder exists and that you may write to it, or choose another with --workspace.",
+            "Check that it is a file on a disk in order, in a folder that you may write to, or choose another folder "
+            "with --workspace.",
         )
     if "full" in low:
         return StoreError(

@@ -96,7 +96,7 @@ def measure(code: str, workspace: api.Workspace, presses: int) -> tuple[list[flo
 
 def tell(name: str, singles: Sequence[float], held: float) -> float:
     """Print the figures and return the median."""
-    median, high = statistics.median(singles), statistics.quantiles(singles, n=20)[-1]
+    median, high = statistics.median(singles), statistics.quantiles(singles, n=20, method="inclusive")[-1]
     print(f"RESULT key to picture, {name}: median {median:.1f} ms, p95 {high:.1f} ms; held key: {held:.0f} ms behind")
     return median
 

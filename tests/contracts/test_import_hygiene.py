@@ -35,6 +35,21 @@ LIGHT_MODULES = (
     "engine.questions.parsing",
     "engine.cli",
 )
+NOT_BEFORE_THE_FIRST_PAINT = (
+    "numpy",
+    "PIL",
+    "pydantic",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "sqlite_utils",
+    "torch",
+    "pandas",
+    "typer",
+    "psutil",
+    "sqlite3",
+    "engine.store",
+)
 
 PROBE = """
 import importlib, importlib.abc, json, pkgutil, sys
@@ -82,6 +97,15 @@ def test_light_modules_import_nothing_heavy(module: str) -> None:
     assert imported(module, HEAVY) == {}
 
 
+@pytest.mark.parametrize("module", ["tui.app", "tui.screens.runs", "tui.driver", "tui.guard", "tui.leaving"])
+def test_the_workbench_paints_before_it_loads_anything_heavy(module: str) -> None:
+    assert imported(module, NOT_BEFORE_THE_FIRST_PAINT) == {}
+
+
+def test_the_way_to_the_workbench_loads_no_other_command() -> None:
+    assert imported("engine.cli.entry", ("typer", "click", "rich", "textual", "engine.cli.app", "engine.api")) == {}
+
+
 @pytest.mark.parametrize("package", ["engine.questions", "engine.scoring", "engine.filtering"])
 def test_questions_and_scoring_know_neither_database_nor_model(package: str) -> None:
     assert imported(package, ("sqlite3", "torch", "transformers"), everything=True) == {}
@@ -116,6 +140,52 @@ def test_no_part_of_the_engine_but_the_command_line_imports_the_screens() -> Non
     cli = REPOSITORY / "engine" / "cli"
     guilty = [file for file in files if not file.is_relative_to(cli) and imports_screens(file.read_text())]
     assert [str(file.relative_to(REPOSITORY)) for file in guilty] == []
+
+
+def test_one_function_of_the_command_line_opens_the_screens() -> None:
+    functions = [
+        (file.name, node.name)
+        for file in sorted((REPOSITORY / "engine" / "cli").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda)
+        and imports_screens(ast.unparse(node))
+    ]
+    outside = [file for file in (REPOSITORY / "engine" / "cli").rglob("*.py") if imports_screens(top_level(file))]
+    assert functions == [("entry.py", "_open_workbench")]
+    assert outside == []
+
+
+def top_level(file: Path) -> str:
+    """The statements of a module that run when it is imported."""
+    statements = ast.parse(file.read_text()).body
+    return "\n".join(ast.unparse(each) for each in statements if not isinstance(each, ast.FunctionDef | ast.ClassDef))
+
+
+def engine_beside_api(source: str) -> list[str]:
+    """Imports of the engine other than `engine.api` and `from engine import api`."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.partition(".")[0] == "engine"]
+            found += [name for name in names if name != "engine.api"]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "engine":
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [name for name in names if name != "engine.api" and node.module != "engine.api"]
+    return found
+
+
+def test_the_screens_know_the_engine_as_its_api_alone() -> None:
+    files = sorted((REPOSITORY / "tui").rglob("*.py"))
+    assert len(files) > 30
+    guilty = {str(file.relative_to(REPOSITORY)): engine_beside_api(file.read_text()) for file in files}
+    assert {file: names for file, names in guilty.items() if names} == {}
+
+
+def test_other_ways_to_the_engine_are_seen() -> None:
+    good = "from engine import api\nfrom engine.api import Live\nimport engine.api\nimport engines\n"
+    assert engine_beside_api(good) == []
+    bad = "from engine import api, store\ndef f():\n    from engine.api.live import Live\n    import engine\n"
+    assert engine_beside_api(bad) == ["engine.store", "engine.api.live.Live", "engine"]
 
 
 def test_imports_inside_functions_are_seen() -> None:

@@ -16,7 +16,7 @@ class Confirm(Dialog[bool]):
     """`y` answers True, everything else that closes it answers None: enter is never a yes."""
 
     DEFAULT_CSS = """
-    Confirm Vertical { width: 64; }
+    Confirm Vertical { width: 64; height: auto; }
     Confirm Lines { height: auto; min-height: 3; max-height: 10; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

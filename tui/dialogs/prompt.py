@@ -20,7 +20,7 @@ class Prompt(Dialog[str]):
     """Enter answers with the text, once it is valid."""
 
     DEFAULT_CSS = """
-    Prompt Vertical { width: 70; }
+    Prompt Vertical { width: 70; height: auto; }
     Prompt Lines { height: 2; }
     """
     AUTO_FOCUS = "Input"

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.markup import escape
 from textual.screen import Screen
 from textual.widget import Widget
 
+from engine.api import one_line
 from tui.compositor import TightCompositor
+from tui.keys import character_of
 from tui.poller import Deliver, Question, Watch
 from tui.widgets.banner import Banner
 from tui.widgets.footer import Footer, key_name
@@ -18,6 +22,7 @@ from tui.widgets.header import Header
 
 if TYPE_CHECKING:
     from textual.binding import ActiveBinding
+    from textual.dom import DOMNode
 
     from tui.app import Workbench
 
@@ -31,6 +36,8 @@ class ScreenCommands(Provider):
             return
         for active in keys_of(screen):
             binding = active.binding
+            if not (binding.show or binding.tooltip):  # moving about is not done from here
+                continue
             words = binding.tooltip or binding.description
 
             async def run(action: str = binding.action, node: Any = active.node) -> None:
@@ -43,25 +50,40 @@ class ScreenCommands(Provider):
     async def discover(self) -> Hits:
         """Everything, before anything is typed."""
         for title, words, callback in self._commands():
-            yield DiscoveryHit(title, callback, help=words)
+            yield DiscoveryHit(_content(title), callback, text=one_line(title), help=_markup(words))
 
     async def search(self, query: str) -> Hits:
         """What fits."""
         matcher = self.matcher(query)
         for title, words, callback in self._commands():
-            score = max(matcher.match(title), matcher.match(words) * 0.8)
+            score = max(matcher.match(one_line(title)), matcher.match(words) * 0.8)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), callback, help=words)
+                yield Hit(score, _content(title), callback, text=one_line(title), help=_markup(words))
+
+
+def _content(text: str) -> Content:
+    return Content(one_line(text))
+
+
+def _markup(text: str) -> str:
+    """Text for a place where Textual reads markup."""
+    return escape(one_line(text))
 
 
 def keys_of(screen: Screen[Any]) -> list[ActiveBinding]:
     """Bindings that act now and have a description, those of the focused widget first; one a binding id."""
     found: dict[str, ActiveBinding] = {}
-    for active in screen.active_bindings.values():
+    for key, active in screen.active_bindings.items():
         binding = active.binding
-        if active.enabled and binding.description and not binding.system:
+        if active.enabled and binding.description and not binding.system and not _is_typed(screen, key, active.node):
             found.setdefault(binding.id or binding.action, active)
     return list(found.values())
+
+
+def _is_typed(screen: Screen[Any], key: str, node: DOMNode) -> bool:
+    """Whether a key goes into the line that somebody types in, and never reaches a node beyond."""
+    typing = screen.focused
+    return typing is not None and node is not typing and typing.check_consume_key(key, character_of(key))
 
 
 class WorkbenchScreen(Screen[None]):

@@ -11,9 +11,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.messages import Update
 from textual.timer import Timer
+from textual.widget import Widget
 
 from engine import api
+from tui.screens.dataset_descriptions import Descriptions
 from tui.screens.dataset_lists import short_path
 from tui.screens.dataset_pictures import Loader, Picture, Pictures, Wish
 from tui.screens.dataset_text import details_paragraphs, waiting_paragraphs
@@ -52,8 +55,8 @@ class ImagePane(Vertical):
         self._item: api.ImageItem | None = None
         self._around: Sequence[api.ImageItem] = ()
         self._mode = "stretched"
-        self._details: api.ImageDetails | None = None
-        self._asked: int | None = None
+        self._preview: api.Preview | None = None
+        self._descriptions: Descriptions | None = None
         self._known, self._reason = "", ""
         self._outdated: api.ImageItem | None = None
         self._grace: Timer | None = None
@@ -80,7 +83,9 @@ class ImagePane(Vertical):
             self._reason = ""
         self._root, self._item, self._around, self._known = root, item, around, known
         self._show_picture()
-        self._ask_details()
+        self._show_details()
+        if item is not None and self._details() is None:
+            self._answers().want(item.id)
 
     def toggle_raw(self) -> None:
         """Grey levels as they are in the file, or stretched again."""
@@ -89,9 +94,10 @@ class ImagePane(Vertical):
 
     def forget(self) -> None:
         """Drop what was loaded: files of the same names may be other ones now."""
-        if self._pictures is not None:
-            self._pictures.stop()
-        self._pictures, self._details, self.drawn = None, None, None
+        for source in (self._pictures, self._descriptions):
+            if source is not None:
+                source.stop()
+        self._pictures, self._descriptions, self.drawn, self._preview = None, None, None, None
 
     def on_unmount(self) -> None:
         """The thread ends with the pane."""
@@ -113,10 +119,20 @@ class ImagePane(Vertical):
         kept = pictures.cached(wish)
         if kept is not None:
             self._draw(wish, kept)
-        elif wish != self.drawn:
-            self._grace = self.set_timer(GRACE_SECONDS, self._still_reading)
-        # A kept one is wished for too: the thread sees whether the file is still the same.
-        pictures.want(wish, [self._wish(item) for item in self._around])
+        else:
+            pictures.want(wish)
+            if wish != self.drawn:
+                self._grace = self.set_timer(GRACE_SECONDS, self._still_reading)
+        self.call_after_refresh(self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        """Once this image is on the screen, so that the work of threads does not hold it up: load its neighbours.
+
+        It is asked for again itself: what is kept of it may have changed since.
+        """
+        if self._item is not None and self.is_attached and all(self.query_one(ImagePreview).box):
+            self._thread().want(self._wish(self._item), [self._wish(item) for item in self._around])
+            self._answers().want(self._item.id, [item.id for item in self._around])
 
     def _wish(self, item: api.ImageItem) -> Wish:
         return Wish(self._root, item.path, self.query_one(ImagePreview).box, self._mode)
@@ -134,20 +150,21 @@ class ImagePane(Vertical):
         if not self.is_attached or self._item is None or picture.wish != self._wish(self._item):
             return  # late: another one has been asked for
         self._stop_grace()
-        if picture.preview is not None:
-            self._draw(picture.wish, picture.preview)
-        else:
-            self.drawn = picture.wish
+        if picture.preview is None:
+            self.drawn, self._preview = picture.wish, None
             self.query_one(ImagePreview).show(None, api.one_line(picture.wish.path), picture.reason)
+        elif picture.preview is not self._preview or picture.wish != self.drawn:
+            self._draw(picture.wish, picture.preview)
         if self._reason != picture.reason:
             self._reason = picture.reason
             self._show_details()
         self.post_message(self.Looked(self._item, picture.reason))
 
     def _draw(self, wish: Wish, preview: api.Preview) -> None:
-        self.drawn = wish
+        self.drawn, self._preview = wish, preview
         size = f"{preview.original_width}×{preview.original_height}"
         self.query_one(ImagePreview).show(preview, f"{self._place_words()}{size} {wish.mode}")
+        self._hurry(self.query_one(ImagePreview))
 
     def _place_words(self) -> str:
         """What the caption begins with where nothing else says which image it is."""
@@ -165,60 +182,54 @@ class ImagePane(Vertical):
         """It takes long: no other image may be taken for this one."""
         if self._item is None:
             return
-        self.drawn = None
+        self.drawn = self._preview = None
         self.query_one(ImagePreview).show(None, api.one_line(self._item.path), READING)
-        if not self._is_described():
+        if self._details() is None:
             self.query_one(Lines).show_paragraphs(waiting_paragraphs(self._item))
 
     # ----- the answers
 
-    def _ask_details(self) -> None:
-        if self._item is None:
-            self._details = None
+    def _answers(self) -> Descriptions:
+        if self._descriptions is None:
+            self._descriptions = Descriptions(cast("Workbench", self.app).poller, self._described)
+        return self._descriptions
+
+    def _described(self, image: int, outcome: api.ImageDetails | api.SonotuneError) -> None:
+        item = self._item
+        if not self.is_attached or item is None or item.id != image:
+            return
+        if isinstance(outcome, api.SonotuneError):
+            self.query_one(Lines).show_paragraphs([[(outcome.title, "bad")], [(outcome.reason, "text")]])
+        if self._details() is not None:
             self._show_details()
-        elif self._asked is None:  # one question at a time: the answer to an old one asks for the newest
-            self._asked = image = self._item.id
-            poller = cast("Workbench", self.app).poller
-            poller.ask(lambda live: api.image_details(live, image), self._described, self._not_described)
-
-    def _described(self, details: api.ImageDetails) -> None:
-        self._asked = None
-        if not self.is_attached or self._item is None:
-            return
-        if details.id != self._item.id:
-            self._ask_details()
-        elif details.path != self._item.path:
-            self._call_outdated(self._item)
-        else:
-            self._details = details
-            self._show_details()
-
-    def _not_described(self, error: api.SonotuneError) -> None:
-        missing, self._asked = self._asked, None
-        if not self.is_attached or self._item is None:
-            return
-        if missing != self._item.id:
-            self._ask_details()
-            return
-        self.query_one(Lines).show_paragraphs([[(error.title, "bad")], [(error.reason, "text")]])
-        self._call_outdated(self._item)
-
-    def _call_outdated(self, item: api.ImageItem) -> None:
-        """Once an image: a list that has been read again and still says so would be asked for without end."""
-        if item != self._outdated:
+        elif item != self._outdated:
+            # Once an image: a list that has been read again and still says so would be asked for without end.
             self._outdated = item
             self.post_message(self.Outdated())
 
-    def _is_described(self) -> bool:
-        return self._details is not None and self._item is not None and self._details.id == self._item.id
+    def _details(self) -> api.ImageDetails | None:
+        """Those of the image, where they have been read and are those of this very image."""
+        if self._item is None or self._descriptions is None:
+            return None
+        details = self._descriptions.kept(self._item.id)
+        return details if details is not None and details.path == self._item.path else None
 
     def _show_details(self) -> None:
-        lines = self.query_one(Lines)
+        lines, details = self.query_one(Lines), self._details()
         if self._item is None:
             lines.show_paragraphs([])
-        elif self._details is not None and self._is_described():
-            lines.show_paragraphs(details_paragraphs(self._details, self._reason or self._known, lines.size))
+        elif details is not None:
+            lines.show_paragraphs(details_paragraphs(details, self._reason or self._known, lines.size))
+            self._hurry(lines)
 
     def on_resize(self) -> None:
         """Titles are long or short by the width."""
         self._show_details()
+
+    def _hurry(self, widget: Widget) -> None:
+        """Let a change go out with that of the list.
+
+        A widget tells its screen of a change a moment later, when the screen is on its way to send the new row of the
+        list; the next frame is 17 to 33 ms away.
+        """
+        self.screen.post_message(Update(widget))

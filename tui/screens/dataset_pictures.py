@@ -94,7 +94,7 @@ class Pictures(threading.Thread):
         """Load what is wished for; until `stop`."""
         while (wish := self._next()) is not None:
             picture = self._load(wish)
-            if wish is self._first:
+            if wish == self._first:
                 self._tell(picture)
 
     def _next(self) -> Wish | None:

@@ -64,7 +64,7 @@ class DatasetTasks(Screen[None]):
             Confirm(
                 f"Draw {COUNT:,} phantoms and import them?",
                 f"Synthetic images with all eight answers, {ABNORMAL_SHARE:.0%} of them abnormal. They take about "
-                "40 MB and a minute or two, and say nothing about patients.",
+                "40 MB and a minute, and say nothing about patients.",
                 "draw them",
             ),
             answered,

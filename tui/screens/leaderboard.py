@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from engine import api
-from tui.dialogs.choose import Choose, Option
 from tui.screens import leaderboard_text as text
 from tui.screens.base import WorkbenchScreen
 from tui.screens.leaderboard_actions import BoardActions
@@ -53,18 +52,19 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
         self._data = BoardData()
         self._sort: tuple[str, bool] | None = None
         """Field and whether descending; None: as the board comes."""
+        # Before there is a style sheet or a widget: ten thousand rows are read while the first frame is made.
+        self.workbench.poller.ask(partial(self._question.read, wanted=self._asked_for), _ready, _ready)
 
     def body(self) -> Iterable[Widget]:
         """What is ranked, the table, the row under the cursor, what the figures are worth, the line of the filter."""
         yield Pieces(id="head")
-        yield BoardTable(self.model, empty="")
+        yield BoardTable(self.model, self._show_details)
         yield Pieces(id="details")
         yield Note()
         yield FilterBar(lambda: api.board_filter_columns(self.model.board), EXAMPLE)
 
     def on_mount(self) -> None:
-        """Ask for the board, before this screen is on top: it is read while the first frame is drawn."""
-        self.workbench.poller.ask(partial(self._question.read, wanted=self._asked_for), _ready, _ready)
+        """Ask for the board."""
         self._ask(self._asked_for)
 
     # ----- data
@@ -96,7 +96,6 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
         self.show_facts(text.facts(board, self._data.problem))
         self._show_details()
 
-    @on(Table.Highlighted)
     def _show_details(self) -> None:
         board, row = self.model.board, self.current_row()
         groups = [] if board is None or row is None else text.details(board, row)
@@ -124,6 +123,8 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
 
     def action_choose_group(self) -> None:
         """Choose a group."""
+        from tui.dialogs.choose import Choose, Option
+
         board = self.model.board
         if board is None or board.group is None:
             return
@@ -150,6 +151,8 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
 
     def action_choose_sort(self) -> None:
         """Choose the field to sort by."""
+        from tui.dialogs.choose import Choose, Option
+
         board = self.model.board
         if board is None:
             return
@@ -196,6 +199,8 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
 
     def action_choose_columns(self) -> None:
         """Choose the columns."""
+        from tui.dialogs.choose import Choose, Option
+
         board = self.model.board
         if board is None:
             return

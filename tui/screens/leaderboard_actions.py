@@ -11,9 +11,6 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from engine import api
-from tui.dialogs.confirm import Confirm
-from tui.dialogs.prompt import Prompt
-from tui.screens import leaderboard_export as export
 from tui.screens.leaderboard_rows import BoardModel, Row
 from tui.screens.leaderboard_table import BoardTable
 from tui.screens.run_actions import RunActions
@@ -141,6 +138,9 @@ class BoardActions(RunActions):
             self.notify("There is nothing to write yet.", severity="warning", markup=False)
             return
 
+        from tui.dialogs.prompt import Prompt
+        from tui.screens import leaderboard_export as export
+
         def answered(typed: str | None) -> None:
             if typed is not None:
                 self._export(board, export.target(self.workbench.workspace, typed), overwrite=False)
@@ -150,6 +150,8 @@ class BoardActions(RunActions):
         self.app.push_screen(Prompt("write the table to", name, hint, export.wrong_with), answered)
 
     def _export(self, board: api.Board, file: Path, *, overwrite: bool) -> None:
+        from tui.screens import leaderboard_export as export
+
         form = export.form_of(file.name) or "csv"
 
         def done(written: bool) -> None:
@@ -161,6 +163,8 @@ class BoardActions(RunActions):
         self.workbench.act(lambda: export.write_export(file, board, form, overwrite=overwrite), done)
 
     def _ask_to_overwrite(self, board: api.Board, file: Path) -> None:
+        from tui.dialogs.confirm import Confirm
+
         def answered(yes: bool | None) -> None:
             if yes:
                 self._export(board, file, overwrite=True)

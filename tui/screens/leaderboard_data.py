@@ -18,7 +18,6 @@ USUAL_REST = ("n", "model", "train_seconds", "samples_per_second", "peak_vram")
 DETAILS = (
     "model",
     "backend",
-    "quantization",
     "threshold",
     "threshold_source",
     "unparseable",

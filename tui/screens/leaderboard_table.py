@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import ClassVar
 
 from textual import events
@@ -29,8 +29,11 @@ class BoardTable(Table, inherit_bindings=False):
 
     model: BoardModel
 
-    def __init__(self, model: BoardModel, *, empty: str = "") -> None:
-        super().__init__(BARE, model, frozen_columns=FROZEN_COLUMNS, empty=empty)
+    def __init__(self, model: BoardModel, moved: Callable[[], None]) -> None:
+        """`moved` is called when the cursor is on another row: sooner than `Highlighted` comes, so that what is shown
+        of the row is painted with the cursor and not a frame later."""
+        super().__init__(BARE, model, frozen_columns=FROZEN_COLUMNS)
+        self._moved = moved
 
     # ----- what the screen calls
 
@@ -57,11 +60,13 @@ class BoardTable(Table, inherit_bindings=False):
         order = [column.key for column in self.columns[self.frozen_columns :]]
         if key not in order:
             return
+        before = self._left
         if order.index(key) < self._left:
             self._left = order.index(key)
         while self._left < order.index(key) and key not in (column.key for column in self._shown(width)[0]):
             self._left += 1
-        self.repaint()
+        if self._left != before:
+            self.repaint()
 
     # ----- the cursor
 
@@ -87,15 +92,14 @@ class BoardTable(Table, inherit_bindings=False):
         super().action_move(by)
 
     def _place(self, row: int) -> None:
-        count = self._frozen_count()
+        before, count = self._key, self._frozen_count()
         if row >= 0 or not count:
             super()._place(row)
-            return
-        self.cursor, self._top = max(row, -count), 0
-        key = self.cursor_key()
-        if key != self._key:
-            self._key = key
-            self.post_message(self.Highlighted(self, key))
+        else:
+            self.cursor, self._top = max(row, -count), 0
+            self._key = self.cursor_key()
+        if self._key != before:
+            self._moved()
 
     def _frozen_place(self) -> int | None:
         """The place of the cursor among the frozen rows."""

@@ -10,10 +10,10 @@ from tui.widgets.cells import CellWidget, line
 
 
 class Banner(CellWidget):
-    """Takes no room while all is well."""
+    """Takes no room while all is well, and at most half of the screen; where that is little, the reason gives way."""
 
     DEFAULT_CSS = """
-    Banner { height: auto; width: 1fr; display: none; background: $panel; }
+    Banner { height: auto; max-height: 50vh; width: 1fr; display: none; background: $panel; }
     Banner.trouble { display: block; }
     """
 
@@ -35,7 +35,10 @@ class Banner(CellWidget):
     def draw(self, width: int, height: int) -> list[Strip]:
         """Title, reason, next step."""
         palette = self.palette
-        return [line((fit(text, width), getattr(palette, tone))) for text, tone in self._lines(width)][:height]
+        lines = self._lines(width)
+        if len(lines) > height:
+            lines = [each for each in lines if each[1] != "text"]
+        return [line((fit(text, width), getattr(palette, tone))) for text, tone in lines][:height]
 
     def _lines(self, width: int) -> list[tuple[str, str]]:
         if self._error is None:

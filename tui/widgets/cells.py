@@ -13,6 +13,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from engine.api import one_line
 from tui.text import single_cells
 from tui.themes import Palette, palette_of
 
@@ -36,6 +37,8 @@ class CellWidget(Widget):
         self._strips: list[Strip] = []
         self._seen = False
         self._ground = _PLAIN
+        self._look: object = None
+        """Theme and grounds of the last drawing that a change of style asked for."""
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The lines to show, each `width` cells wide, at most `height` of them; a plain CellWidget is blank."""
@@ -71,9 +74,15 @@ class CellWidget(Widget):
         return Strip.blank(width, self._ground)
 
     def notify_style_update(self) -> None:
-        """The theme or the style sheet has changed: every colour may be another one."""
+        """The theme or the style sheet has changed: every colour may be another one.
+
+        Textual says so to every widget whenever a screen is opened for the first time; mostly nothing has changed.
+        """
         super().notify_style_update()
-        self.repaint(whole=True)
+        look = (self.app.theme, self.background_colors)
+        if look != self._look:
+            self._look = look
+            self.repaint(whole=True)
 
     def on_show(self) -> None:
         """Draw what was not drawn while the widget was hidden."""
@@ -141,5 +150,5 @@ def _join(cells: list[tuple[str, Style | None]], character: str) -> None:
 
 
 def line(*parts: tuple[str, Style]) -> Strip:
-    """A line of (text, style) pieces; empty ones are left out."""
-    return Strip([Segment(text, style) for text, style in parts if text])
+    """A line of (text, style) pieces; empty ones are left out, and no control character gets through."""
+    return Strip([Segment(text if text.isprintable() else one_line(text), style) for text, style in parts if text])

@@ -14,7 +14,6 @@ from textual.widgets import Input
 
 from engine import api
 
-
 Columns = Mapping[str, Any]
 """Name to kind of the columns that a filter may name."""
 

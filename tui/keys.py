@@ -1,0 +1,77 @@
+"""Keys that a user may set: by the ids of bindings, which `?` shows."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import string
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.keys import Keys, _character_to_key, key_to_character
+
+import tui
+
+_MODIFIERS = ("ctrl", "shift", "alt", "super", "hyper", "meta")
+
+
+def key_problems(keys: Mapping[str, str]) -> list[str]:
+    """What is wrong with keys that a user has set, a sentence each; slow, because it imports every screen.
+
+    Args:
+        keys: keys by binding id, several of them with commas between.
+    """
+    known = binding_ids()
+    problems = []
+    for name, wanted in keys.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            problems.append(
+                f"[keys] there is no {name}{f'; did you mean {near[0]}?' if near else ': ? shows the names'}"
+            )
+        problems += [
+            f"[keys] {name}: there is no key {key.strip() or 'without a name'}"
+            for key in wanted.split(",")
+            if not _is_key(key.strip())
+        ]
+    return problems
+
+
+def binding_ids() -> frozenset[str]:
+    """Ids of all bindings of the workbench."""
+    for module in pkgutil.walk_packages(tui.__path__, "tui."):
+        importlib.import_module(module.name)
+    return frozenset(
+        binding.id
+        for node in _below(DOMNode)
+        if node.__module__.startswith("tui.")
+        for binding in node.__dict__.get("BINDINGS", ())
+        if isinstance(binding, Binding) and binding.id
+    )
+
+
+def _below(node: type[DOMNode]) -> Iterator[type[DOMNode]]:
+    for each in node.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def _is_key(key: str) -> bool:
+    """Whether a terminal could send it: `o`, `ctrl+o`, `f5`, `question_mark`."""
+    *modifiers, last = key.split("+") if len(key) > 1 else [key]
+    if not all(each in _MODIFIERS for each in modifiers):
+        return False
+    return len(last) == 1 or last in _NAMED or character_of(last) is not None
+
+
+_NAMED = frozenset(key.value for key in Keys)
+_CHARACTERS = {_character_to_key(character): character for character in string.printable.strip()}
+
+
+def character_of(key: str) -> str | None:
+    """The character that a key types, such as `/` for `slash`; None for keys that type none."""
+    if len(key) == 1:
+        return key
+    return _CHARACTERS.get(key) or key_to_character(key)
