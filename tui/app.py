@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.api import SonotuneError, StoreError, Workspace, plain
+from tui import clock
 from tui.leaving import farewell, what_goes_on
 from tui.messages import Call
 from tui.poller import Poller, as_told
@@ -72,10 +74,13 @@ class Workbench(App[None]):
     def on_mount(self) -> None:
         """Paint first; read afterwards."""
         self.set_keymap(dict(self.settings.keys))
-        self.poller.watch(lambda live: live.overview(), self._show_overview, every=STATUS_SECONDS)
+        self.poller.watch(lambda live: live.overview(clock.now()), self._show_overview, every=STATUS_SECONDS)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
+        if not gc.isenabled():  # see engine.cli.entry
+            gc.freeze()  # and what is here now stays: no later collection has to look at it
+            gc.enable()
         self.poller.start()
         self._show_problems(self.settings.problems)
         if self.settings.keys:
@@ -171,9 +176,17 @@ class Workbench(App[None]):
 
     # ----- keys
 
-    def tabs(self) -> tuple[tuple[str, str], ...]:
-        """Key and title of every screen that can be switched to."""
-        return tuple((tab.key, tab.title) for tab in TABS)
+    def tabs(self) -> tuple[tuple[str, str, str], ...]:
+        """Key, title and short title of every screen that can be switched to."""
+        return tuple((tab.key, tab.title, tab.short) for tab in TABS)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None of Textual's: the palette has what acts on the screen, and this app's keys are among that."""
+        return ()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The palette belongs to screens: a dialog has all it can do in sight."""
+        return action != "command_palette" or isinstance(self.screen, WorkbenchScreen)
 
     def action_help(self) -> None:
         """Show every key that acts here."""
@@ -204,11 +217,14 @@ def status_of(overview: Overview | None, trouble: SonotuneError | None) -> tuple
     if overview is None:
         return "", "dim"
     parts = [f"{overview.running} running"] if overview.running else []
+    parts += [f"{overview.lost} lost"] if overview.lost else []
     parts += [f"{overview.queued} queued"] if overview.queued else []
     if overview.paused:
         return " · ".join([*parts, "queue paused"]), "warn"
     if overview.queued and not overview.worker.running:
         return " · ".join([*parts, "no worker"]), "warn"
+    if overview.lost:
+        return " · ".join(parts), "bad"
     return (" · ".join(parts), "good") if parts else ("idle", "dim")
 
 

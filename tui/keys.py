@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import string
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -23,6 +21,8 @@ def key_problems(keys: Mapping[str, str]) -> list[str]:
     Args:
         keys: keys by binding id, several of them with commas between.
     """
+    from difflib import get_close_matches
+
     known = binding_ids()
     problems = []
     for name, wanted in keys.items():
@@ -41,6 +41,8 @@ def key_problems(keys: Mapping[str, str]) -> list[str]:
 
 def binding_ids() -> frozenset[str]:
     """Ids of all bindings of the workbench."""
+    import pkgutil
+
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
         importlib.import_module(module.name)
     return frozenset(

@@ -7,9 +7,7 @@ What the program remembers (the theme chosen last) is a JSON file under `$XDG_ST
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,12 +57,18 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     file = settings_file(environment)
     remembered = _remembered(environment)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = _toml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Settings(theme=remembered)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # no UTF-8 and no TOML are both ValueErrors
         return Settings(theme=remembered, problems=(f"{file}: {error}",))
     return _settings(content, remembered)
+
+
+def _toml(text: str) -> dict[str, Any]:
+    import tomllib  # most users have no such file, and the first paint is waiting
+
+    return tomllib.loads(text)
 
 
 def _settings(content: Mapping[str, Any], remembered: str) -> Settings:
@@ -105,7 +109,10 @@ def _keys(table: object) -> tuple[dict[str, str], list[str]]:
 
 def _remembered(environment: Mapping[str, str]) -> str:
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        theme = json.loads(state_file(environment).read_text(encoding="utf-8")).get("theme")
+        text = state_file(environment).read_text(encoding="utf-8")
+        import json  # as above
+
+        theme = json.loads(text).get("theme")
         if theme in THEMES.values():
             return str(theme)
     return DARK
@@ -117,6 +124,8 @@ def remember_theme(theme: str, environment: Mapping[str, str] = os.environ) -> N
     Raises:
         OSError: the folder cannot be written; the theme then holds for this session.
     """
+    import json
+
     file = state_file(environment)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"theme": theme}) + "\n", encoding="utf-8")

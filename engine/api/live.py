@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import JobError, StoreError
+from engine.jobs.liveness import LOST, shown_state
 from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.worker import WorkerStatus, worker_status
 from engine.store.reader import Reader
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 2.0
 """How long a read waits for a lock: a reader in WAL mode waits for nobody but a checkpoint or an exclusive lock."""
+LONGEST_LINE = 8 * 1024
+"""Bytes that are kept of a line of a log that has not ended."""
+MOST_BYTES = 1 << 20
+"""Read of a log at a time; what is more comes with the next call."""
 SPEED_STEPS = 32
 """Steps whose median duration the remaining time is reckoned with: one slow step must not double it."""
 
@@ -37,6 +43,9 @@ class Overview:
     """What goes on in the workspace, in figures."""
 
     running: int
+    """Runs and evaluations with a sign of life; also those that are starting."""
+    lost: int
+    """Those that should be alive and have gone silent."""
     queued: int
     worker: WorkerStatus
     paused: bool
@@ -109,13 +118,15 @@ class Live:
         self._version = version
         return version
 
-    def overview(self) -> Overview:
-        """Counts of jobs, the worker, the state of the queue."""
+    def overview(self, now: float | None = None) -> Overview:
+        """Counts of jobs, the worker, the state of the queue; `now` is Unix time, the present by default."""
         reader = self.reader()
-        counts = {} if reader is None else reader.state_counts()
+        jobs = [] if reader is None else reader.jobs()
+        states = Counter(shown_state(job, now) for job in jobs)
         return Overview(
-            running=sum(counts.get(state, 0) for state in ACTIVE),
-            queued=counts.get(State.QUEUED, 0),
+            running=sum(states[state] for state in ACTIVE),
+            lost=states[LOST],
+            queued=states[State.QUEUED],
             worker=worker_status(self.workspace),
             paused=reader is not None and bool(reader.setting("queue_paused")),
         )
@@ -219,25 +230,42 @@ class LogTail:
     """Follows a log file by position; belongs to one thread."""
 
     file: Path
-    first_bytes: int = 256 * 1024
+    first_bytes: int = 96 * 1024
     """Of a long log, the first read takes only so much of its end."""
     _position: int = -1
+    _inode: int = 0
 
-    def read(self) -> str:
-        """What was added since the last call (at first, the end of the log); "" where nothing was. Untrusted text."""
+    def read(self) -> tuple[str, str]:
+        """Lines that were added since the last call (at first, the end of the log), and the line being written now.
+
+        Both are "" where there is nothing, as where there is no file; untrusted text. A line that is written over again
+        and again (a progress bar) has carriage returns in it.
+        """
         try:
-            size = self.file.stat().st_size
-        except OSError:
-            return ""
-        if self._position < 0:
-            self._position = max(0, size - self.first_bytes)
-        if size < self._position:  # it was cut short: a new attempt, or somebody tidied up
-            self._position = 0
-        if size == self._position:
-            return ""
-        with self.file.open("rb") as stream:
-            stream.seek(self._position)
-            data = stream.read(1 << 20)
-        whole = data.rfind(b"\n") + 1 or len(data)  # a line that is being written comes with the next call
+            data = self._data()
+        except OSError:  # it is not there yet, or not any more
+            return "", ""
+        whole = data.rfind(b"\n") + 1
+        rest = data[whole:]
+        if len(rest) > LONGEST_LINE:  # its end will do, and shall not be read again twice a second
+            self._position += len(rest) - LONGEST_LINE
+            rest = rest[-LONGEST_LINE:]
         self._position += whole
-        return data[:whole].decode("utf-8", "replace")
+        return data[:whole].decode("utf-8", "replace"), rest.decode("utf-8", "replace")
+
+    def _data(self) -> bytes:
+        with self.file.open("rb") as stream:
+            found = os.fstat(stream.fileno())
+            first = self._position < 0
+            if first:
+                self._position = max(0, found.st_size - self.first_bytes)
+            elif found.st_size < self._position or found.st_ino != self._inode:  # cut short, or another file
+                self._position = 0
+            self._inode = found.st_ino
+            stream.seek(self._position)
+            data = stream.read(MOST_BYTES)
+        if first and self._position:  # begun in the middle of a line
+            begun = data.find(b"\n") + 1
+            self._position += begun
+            data = data[begun:]
+        return data

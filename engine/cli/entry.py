@@ -6,6 +6,7 @@ that they are needed.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -121,6 +122,7 @@ def existing_workspace(given: Path | None) -> Workspace:
 def _open_workbench(options: GlobalOptions) -> int:
     """The only place of the command line that knows the screens."""
     workspace = existing_workspace(options.workspace)
+    gc.disable()  # until the first paint: of so many imports nothing is garbage, and looking for it takes a while
     from tui.app import run as open_screens
 
     return open_screens(workspace, debug=options.debug)

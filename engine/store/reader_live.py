@@ -102,13 +102,6 @@ class LiveReads:
         states = ", ".join(f"'{state.value}'" for state in ACTIVE)
         return [_listed(row) for row in self._rows(f"{_RUN_LIST} WHERE state IN ({states}) ORDER BY id DESC")]
 
-    def state_counts(self: Rows) -> dict[State, int]:
-        """How many runs and evaluations are in each state."""
-        statement = (
-            "SELECT state, COUNT(*) FROM (SELECT state FROM runs UNION ALL SELECT state FROM evaluations) GROUP BY 1"
-        )
-        return {State(row[0]): int(row[1]) for row in self._rows(statement)}
-
     def marks(self: Rows) -> tuple[int, int, int]:
         """Newest id of events, metrics and samples."""
         events, metrics, samples = self._rows(_MARKS)[0]

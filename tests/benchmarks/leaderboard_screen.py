@@ -123,7 +123,7 @@ class Stock(App[None]):
         table: DataTable[Any] = self.query_one(DataTable)
         table.sort(list(table.columns)[2], key=float)
 
-    def key_S(self) -> None:  # noqa: N802 - Textual's name for the key
+    def key_upper_s(self) -> None:
         table: DataTable[Any] = self.query_one(DataTable)
         table.sort(list(table.columns)[2], key=float, reverse=True)
 
@@ -148,7 +148,9 @@ def show(side: str, rounds: list[dict[str, Any]]) -> dict[str, float]:
     print(f"RESULT {side}: {RUNS} runs on screen in {opened:.0f} ms")
     print(f"RESULT {side}: key to paint median {median:.1f} ms, p95 {late:.1f} ms, {len(pressed)} keys")
     for key in dict.fromkeys(KEYS):
-        times = sorted(1e3 * seconds for each in rounds for pressed_key, seconds in each["pressed"] if pressed_key == key)
+        times = sorted(
+            1e3 * seconds for each in rounds for pressed_key, seconds in each["pressed"] if pressed_key == key
+        )
         print(f"  {key}: median {statistics.median(times):.1f} ms, slowest {times[-1]:.1f} ms")
     print(f"RESULT {side}: {memory:.0f} MiB resident, {grown:.0f} MiB of them for the board")
     return {"opened": opened, "median": median, "p95": late, "grown": grown}

@@ -22,6 +22,7 @@ from engine import api
 from engine.store.reader import Reader
 from engine.types import State
 from tui.app import Workbench
+from tui.dialogs.choose import Choose
 from tui.settings import Settings
 
 SIZE = (120, 36)
@@ -54,6 +55,9 @@ async def session(workspace: api.Workspace, folder: Path, preset: str) -> None:
         with Reader(workspace) as reader:
             return all(each.state == State.SUCCEEDED for each in reader.evaluations())
 
+    def at_work() -> bool:
+        return run().state in (State.QUEUED, *api.ACTIVE)
+
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("1")
         await pilot.pause(3.0)
@@ -64,7 +68,8 @@ async def session(workspace: api.Workspace, folder: Path, preset: str) -> None:
         await pilot.pause(4.0)
         await pilot.press("p", "slash", *("minus" if each == "-" else each for each in preset), "enter")
         await pilot.pause(0.5)
-        await pilot.press("enter")
+        if isinstance(app.screen, Choose):  # more than one preset fits, and the first is the one that was typed
+            await pilot.press("enter")
         await pilot.pause(3.0)
         take(app, folder, "launch")
         await pilot.press("l")
@@ -77,7 +82,7 @@ async def session(workspace: api.Workspace, folder: Path, preset: str) -> None:
         )
         await pilot.pause(1.2)
         take(app, folder, "run-live")
-        await wait_for(pilot, lambda: run().state not in (State.QUEUED, *api.ACTIVE), "the end")
+        await wait_for(pilot, lambda: not at_work(), "the end")
         await pilot.press("escape", "4")
         await pilot.pause(1.5)
         take(app, folder, "queue")

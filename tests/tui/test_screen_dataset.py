@@ -25,9 +25,10 @@ from tui.screens.dataset import DatasetScreen
 from tui.screens.dataset_answers import Answers
 from tui.screens.dataset_findings import Findings
 from tui.screens.dataset_image import ImagePane
-from tui.screens.dataset_lists import VIEW_COLUMNS, end_of, label_bar, view_columns_for
+from tui.screens.dataset_lists import end_of
 from tui.screens.dataset_pictures import Picture, Pictures, Wish
 from tui.screens.dataset_reading import DatasetFeed, Wanted
+from tui.screens.dataset_views import VIEW_COLUMNS, label_bar, view_columns_for
 from tui.widgets.filterbar import FilterBar
 from tui.widgets.image import DISCLAIMER, ImagePreview
 from tui.widgets.lines import Lines

@@ -125,7 +125,7 @@ class EvaluateDialog(Dialog[list[Pick]]):
     """Space marks, enter answers with what is marked, or with the row under the cursor where nothing is."""
 
     DEFAULT_CSS = """
-    EvaluateDialog Vertical { width: 76; }
+    EvaluateDialog Vertical { width: 76; height: auto; }
     EvaluateDialog #about, EvaluateDialog #answer { height: 1; }
     EvaluateDialog Table { height: 0; }
     """

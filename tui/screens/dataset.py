@@ -17,22 +17,11 @@ from tui.dialogs.choose import Choose
 from tui.screens.base import WorkbenchScreen
 from tui.screens.dataset_answers import Answers
 from tui.screens.dataset_image import ImagePane
-from tui.screens.dataset_lists import (
-    ALL_VIEWS,
-    IMAGE_COLUMNS,
-    SORTS,
-    VIEW_COLUMNS,
-    ImagesModel,
-    ViewsModel,
-    columns_for,
-    dataset_option,
-    view_columns_for,
-    view_option,
-    why_empty,
-)
+from tui.screens.dataset_lists import IMAGE_COLUMNS, SORTS, ImagesModel, columns_for, dataset_option, why_empty
 from tui.screens.dataset_reading import DatasetData, DatasetFeed, Wanted
 from tui.screens.dataset_tasks import DatasetTasks
 from tui.screens.dataset_text import NOTHING_HERE, facts
+from tui.screens.dataset_views import ALL_VIEWS, VIEW_COLUMNS, ViewsModel, view_columns_for, view_option
 from tui.widgets.filterbar import FilterBar
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table

@@ -12,8 +12,8 @@ from textual.containers import Vertical
 
 from engine import api
 from tui.dialogs.base import Dialog
-from tui.screens.dataset_lists import NO_VIEW
 from tui.screens.dataset_text import SHORT_TITLES
+from tui.screens.dataset_views import NO_VIEW
 from tui.text import bar
 from tui.widgets.lines import Lines
 from tui.widgets.table import Cell, Column, Table

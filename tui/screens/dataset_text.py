@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine import api
-from tui.screens.dataset_lists import NO_VIEW
 from tui.screens.dataset_reading import DatasetData, Wanted
+from tui.screens.dataset_views import NO_VIEW
 from tui.widgets.lines import Paragraph
 
 SHORT_TITLES = {

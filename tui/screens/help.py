@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -10,17 +10,24 @@ from textual.screen import Screen
 
 from tui.dialogs.base import Dialog
 from tui.screens.base import keys_of
+from tui.settings import settings_file
 from tui.widgets.footer import key_name
-from tui.widgets.lines import Lines, Paragraph
+from tui.widgets.lines import Lines, Paragraph, Sided
+
+if TYPE_CHECKING:
+    from textual.binding import ActiveBinding
 
 KEY_CELLS = 14
+HERE, EVERYWHERE = "This screen", "Everywhere"
+RESEARCH = "Research only, not for clinical use."
+HINT = 'Names at the right are for [keys] in the settings file: "runs.open" = "o"'
 
 
 class HelpScreen(Dialog[None]):
     """The keys of the screen below, those of the focused widget first."""
 
     DEFAULT_CSS = """
-    HelpScreen Vertical { width: 76; height: 90%; }
+    HelpScreen Vertical { width: 100; height: 90%; }
     """
 
     def __init__(self, below: Screen[Any]) -> None:
@@ -38,24 +45,36 @@ class HelpScreen(Dialog[None]):
 
 
 def help_text(screen: Screen[Any]) -> list[Paragraph]:
-    """Keys by where they act, each with its words; then the words of the screen itself."""
+    """Keys by where they act, each with its words and its name; then the words of the screen itself."""
     groups: dict[str, list[Paragraph]] = {}
     for active in keys_of(screen):
-        binding = active.binding
-        if active.node is screen:
-            where = "This screen"
-        elif active.node is screen.app:
-            where = "Everywhere"
-        else:
-            where = (getattr(active.node, "HELP_TITLE", None) or type(active.node).__name__).capitalize()
-        keys = " ".join(key_name(key) for key in keys_for(screen, binding.action, active.node))
-        text = binding.tooltip or binding.description
-        groups.setdefault(where, []).append([(keys.ljust(KEY_CELLS), "accent"), (text, "text")])
+        groups.setdefault(_where(screen, active), []).append(_key_line(screen, active))
     paragraphs: list[Paragraph] = []
-    for where in sorted(groups, key=lambda name: (name != "This screen", name == "Everywhere")):
+    for where in sorted(groups, key=lambda name: (name != HERE, name == EVERYWHERE)):
         paragraphs += [[(where, "bold")], *groups[where], []]
     about = type(screen).__doc__ or ""
-    return [*paragraphs, [(" ".join(about.split()), "dim")], [("Research only, not for clinical use.", "dim")]]
+    return [
+        *paragraphs,
+        [(" ".join(about.split()), "dim")],
+        [(f"{HINT} ({settings_file()})", "dim")],
+        [(RESEARCH, "dim")],
+    ]
+
+
+def _where(screen: Screen[Any], active: ActiveBinding) -> str:
+    if active.node is screen.app or not active.binding.id:  # those without a name are Textual's own
+        return EVERYWHERE
+    if active.node is screen:
+        return HERE
+    return str(getattr(active.node, "HELP_TITLE", None) or type(active.node).__name__).capitalize()
+
+
+def _key_line(screen: Screen[Any], active: ActiveBinding) -> Paragraph:
+    binding = active.binding
+    keys = " ".join(key_name(key) for key in keys_for(screen, binding.action, active.node))
+    text = binding.tooltip or binding.description
+    pieces = [(keys.ljust(KEY_CELLS), "accent"), (text, "text")]
+    return Sided([*pieces, (binding.id, "dim")]) if binding.id else pieces
 
 
 def keys_for(screen: Screen[Any], action: str, node: Any) -> list[str]:

@@ -83,7 +83,7 @@ def plan_facts(plan: api.LaunchPlan) -> list[tuple[str, str]]:
         ("backend", plan.backend),
         ("quantization", plan.quantization),
         ("because", plan.reason),
-        ("model", plan.model_source),
+        ("model", plan.recipe.model.id),
         ("images", images),
         ("training", f"{plan.training_samples:,} samples: {', '.join(plan.recipe.data.questions)}"),
         ("steps", f"{plan.steps:,} of {at_once} samples, {api.number(passes)} passes"),

@@ -37,6 +37,8 @@ class BoardModel:
         self.marked: list[int] = []
         """Runs whose curves are to be seen together, in the order of marking."""
         self.room = Room.NARROW
+        self.own: frozenset[str] = frozenset()
+        """Keys of the columns whose texts are made here: safe, and a cell a character."""
         self._pinned: frozenset[int] = frozenset()
         self._sources: dict[str, _Source] = {}
 
@@ -50,6 +52,8 @@ class BoardModel:
             self._sources[column.name] = _Source(column, place, False)
             if column.unit is api.Unit.SCORE:
                 self._sources[column.fields[1]] = _Source(column, place, True)
+        words = (api.Unit.TEXT, api.Unit.TAGS)
+        self.own = frozenset(key for key, source in self._sources.items() if source.column.unit not in words) | {SIGNS}
 
     # ----- what a table asks
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar
 
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from tui.screens.leaderboard_columns import SIGNS, room_for, table_columns
 from tui.screens.leaderboard_rows import BoardModel, Row
-from tui.widgets.table import Column, Table
+from tui.text import fit
+from tui.widgets.cells import line
+from tui.widgets.table import GAP, Cell, Column, Table
 
 FROZEN_COLUMNS = 2
-_OTHERWISE = ("table.last", "table.open")
+_OTHERWISE = ("table.last",)
 """Bindings of other tables whose keys `G` and `enter` the screen has."""
 BARE = (Column(SIGNS, "", 2), Column("name", "run", 16, flex=1))
 
@@ -98,6 +101,8 @@ class BoardTable(Table, inherit_bindings=False):
         else:
             self.cursor, self._top = max(row, -count), 0
             self._key = self.cursor_key()
+            if self._key != before:
+                self.post_message(self.Highlighted(self, self._key))
         if self._key != before:
             self._moved()
 
@@ -129,6 +134,31 @@ class BoardTable(Table, inherit_bindings=False):
             self.columns = table_columns(board, width)
             self._left = max(0, min(self._left, len(self.columns) - self.frozen_columns - 1))
 
+    def _row(
+        self,
+        cells: Sequence[Cell],
+        columns: Sequence[Column],
+        widths: Sequence[int],
+        width: int,
+        ground: Style | None,
+        mark: str,
+    ) -> Strip:
+        """As every table's row, with as few pieces as there are changes of style: they are what a frame costs."""
+        blank = ground or self.palette.text
+        pieces: list[tuple[list[str], Style]] = []
+        for place, ((text, own), column, room) in enumerate(zip(cells, columns, widths, strict=True)):
+            if not pieces or pieces[-1][1] is not blank:
+                pieces.append(([], blank))
+            pieces[-1][0].append(" " * GAP if place else "")
+            padded = _padded(text, room, column) if column.key in self.model.own else fit(text, room, column.align)
+            style = ground or own
+            if style is blank:
+                pieces[-1][0].append(padded)
+            else:
+                pieces.append(([padded], style))
+        strip = line(*(("".join(texts), style) for texts, style in pieces)).adjust_cell_length(width - 1, blank)
+        return Strip.join([strip, line((mark, self.palette.track))])
+
     def draw(self, width: int, height: int) -> list[Strip]:
         """As every table, and the cursor on a frozen row."""
         strips = super().draw(width, height)
@@ -139,3 +169,10 @@ class BoardTable(Table, inherit_bindings=False):
             cells = self.model.frozen_rows(columns, widths)[place]
             strips[place + 1] = self._row(cells, columns, widths, width, ground, " ")
         return strips
+
+
+def _padded(text: str, room: int, column: Column) -> str:
+    """As `fit`, for a text that needs no care."""
+    if len(text) > room:
+        return fit(text, room, column.align)
+    return text.rjust(room) if column.align == "right" else text.ljust(room)

@@ -16,6 +16,8 @@ class Tab:
 
     key: str
     title: str
+    short: str
+    """The title where there is little room."""
     mode: str
     home: str
     """Module and class, as in `tui.screens.runs:RunsScreen`."""
@@ -29,11 +31,18 @@ class Tab:
 
 
 TABS = (
-    Tab("1", "Dataset", "dataset", "tui.screens.dataset:DatasetScreen", "Images, answers, splits, problems"),
-    Tab("2", "Launch", "launch", "tui.screens.launch:LaunchScreen", "Choose, change and queue a recipe"),
-    Tab("3", "Runs", "runs", "tui.screens.runs:RunsScreen", "What runs, and what ran"),
-    Tab("4", "Queue", "queue", "tui.screens.queue:QueueScreen", "What waits for which device"),
-    Tab("5", "Leaderboard", "leaderboard", "tui.screens.leaderboard:LeaderboardScreen", "What results are worth"),
+    Tab("1", "Dataset", "Data", "dataset", "tui.screens.dataset:DatasetScreen", "Images, answers, splits, problems"),
+    Tab("2", "Launch", "Launch", "launch", "tui.screens.launch:LaunchScreen", "Choose, change and queue a recipe"),
+    Tab("3", "Runs", "Runs", "runs", "tui.screens.runs:RunsScreen", "What runs, and what ran"),
+    Tab("4", "Queue", "Queue", "queue", "tui.screens.queue:QueueScreen", "What waits for which device"),
+    Tab(
+        "5",
+        "Leaderboard",
+        "Board",
+        "leaderboard",
+        "tui.screens.leaderboard:LeaderboardScreen",
+        "What they are worth",
+    ),
 )
 
 MODES: dict[str, str | Callable[[], Screen[Any]]] = {tab.mode: tab.load for tab in TABS}

@@ -18,7 +18,7 @@ from tui.screens.base import WorkbenchScreen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_curves import CHARTS, LOSS, CurveFeed, Grown, RunCurves
 from tui.screens.run_head import RunHead
-from tui.screens.run_log import LogFeed, paragraphs_of
+from tui.screens.run_log import LogFeed, LogPiece, paragraph_of, paragraphs_of
 from tui.widgets.chart import Chart
 from tui.widgets.gauge import Gauges
 from tui.widgets.lines import Lines
@@ -176,9 +176,9 @@ class RunScreen(RunActions, WorkbenchScreen):
             self._log_watch.cancel()
             self._log_watch = None
 
-    def _add_log(self, added: tuple[int, str]) -> None:
-        if added[1]:
-            self.query_one("#log", Lines).add_paragraphs(paragraphs_of(added[1]))
+    def _add_log(self, added: LogPiece) -> None:
+        tail = paragraph_of(added.tail) if added.tail else ()
+        self.query_one("#log", Lines).add_paragraphs(paragraphs_of(added.text), tail)
 
     # ----- panes and charts
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -12,26 +14,51 @@ WARNING_WORDS = ("warning", "warn:")
 ERROR_WORDS = ("error", "traceback", "exception", "out of memory")
 
 
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """What was added to a log."""
+
+    number: int
+    """Each piece has another one, so that equal ones are not taken for the same."""
+    text: str = ""
+    """Whole lines; untrusted."""
+    tail: str = ""
+    """The line that is being written."""
+
+
 class LogFeed:
-    """What was added to a log, numbered, so that equal pieces are not taken for the same."""
+    """Follows a log; belongs to the poller's thread."""
 
     def __init__(self, file: Path) -> None:
         self._tail = api.LogTail(file)
         self._numbers = count()
-        self._last = (-1, "")
+        self._last = LogPiece(-1)
 
-    def read(self, _live: api.Live) -> tuple[int, str]:
+    def read(self, _live: api.Live) -> LogPiece:
         """The newest piece; the same answer as before as long as there is none."""
-        added = self._tail.read()
-        if added or self._last[0] < 0:
-            self._last = (next(self._numbers), added)
+        text, tail = self._tail.read()
+        if text or tail != self._last.tail or self._last.number < 0:
+            self._last = LogPiece(next(self._numbers), text, tail)
         return self._last
 
 
 def paragraphs_of(text: str) -> list[Paragraph]:
-    """Lines of a log; what returned the carriage is left out. Untrusted text."""
-    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip("\n").split("\n"))
-    return [[(line, _tone(line))] for line in lines]
+    """Lines of a log; what returned the carriage is left out, and so are sequences for terminals. Untrusted text."""
+    return [paragraph_of(line) for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def paragraph_of(line: str) -> Paragraph:
+    """One line of a log; an empty one where nothing is left."""
+    shown = _SEQUENCE.sub("", line.rstrip("\r").rpartition("\r")[2]).translate(_CONTROLS)
+    return [(shown, _tone(shown))]
+
+
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor
+    r"|(?:\x1b[\]P^_]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # titles, links
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROLS = dict.fromkeys((*range(9), *range(10, 32), *range(127, 160)))
 
 
 def _tone(line: str) -> str:

@@ -6,16 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rich.style import Style
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.strip import Strip
 from textual.suggester import Suggester
 from textual.widgets import Input
 
 from engine import api
+from tui.text import fit, width_of
+from tui.themes import palette_of
+from tui.widgets.cells import line
 
 Columns = Mapping[str, Any]
 """Name to kind of the columns that a filter may name."""
+
+
+LEAST_CELLS = 12
+"""Where less is left beside the filter, what is wrong with it is not said there."""
+
+
+def _said(error: api.SonotuneError) -> str:
+    """What is wrong and what would be right; the reason only repeats the filter."""
+    return ". ".join(part.rstrip(".") for part in (error.title, error.next_step) if part)
 
 
 class _Words(Suggester):
@@ -37,9 +51,8 @@ class FilterBar(Input):
 
     HELP_TITLE = "Filter"
     DEFAULT_CSS = """
-    FilterBar { dock: bottom; height: 1; border: none; padding: 0 1; background: $panel; display: none; }
-    FilterBar:focus { border: none; }
-    FilterBar.-invalid, FilterBar.-invalid:focus { border: none; color: $error; }
+    FilterBar { height: 1; border: none; padding: 0 1; background: $surface; display: none; }
+    FilterBar:focus, FilterBar.-invalid, FilterBar.-invalid:focus { border: none; background: $surface; }
     FilterBar.used { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,6 +77,8 @@ class FilterBar(Input):
         A function is called when somebody types: its columns then cost nothing before the first paint.
         """
         super().__init__(placeholder=f"filter, such as  {example}", suggester=_Words(columns), select_on_focus=False)
+        self.cursor_blink = False  # a cursor that blinks sends bytes all day
+        self._problem = ""
 
     def open(self) -> None:
         """Show it and put the cursor there."""
@@ -72,9 +87,20 @@ class FilterBar(Input):
 
     def show_problem(self, error: api.SonotuneError | None) -> None:
         """Say what is wrong with the filter beside it; None: nothing is."""
+        self._problem = "" if error is None else _said(error)
         self.set_class(error is not None, "-invalid")
-        self.border_title = ""
-        self.tooltip = api.one_line(error) if error is not None else None
+        self.tooltip = None if error is None else api.one_line(error)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """What is typed, and at the right what is wrong with it."""
+        strip = super().render_line(y)
+        room = self.content_size.width - width_of(self.value) - 3
+        if not self._problem or y or room < LEAST_CELLS:
+            return strip
+        style = palette_of(self.app).bad + Style(bgcolor=self.rich_style.bgcolor)
+        text = fit(self._problem, room, "right")
+        return Strip.join([strip.crop(0, self.content_size.width - room), line((text, style))])
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -31,7 +31,7 @@ class Gauges(CellWidget):
     """A column of gauges; in a wide and low place several stand beside each other."""
 
     DEFAULT_CSS = "Gauges { height: auto; width: 1fr; }"
-    NAME_CELLS, TEXT_CELLS, COLUMN_CELLS = 6, 17, 38
+    NAME_CELLS, TEXT_CELLS, COLUMN_CELLS = 6, 14, 32
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -50,7 +50,10 @@ class Gauges(CellWidget):
         return -(-len(self._readings) // self._columns(width))
 
     def _columns(self, width: int) -> int:
-        return max(1, width // self.COLUMN_CELLS)
+        """As few as fill the rows evenly."""
+        most = max(1, width // self.COLUMN_CELLS)
+        rows = -(-len(self._readings) // most)
+        return -(-len(self._readings) // rows) if rows else 1
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The gauges, filled row by row."""
@@ -64,18 +67,17 @@ class Gauges(CellWidget):
 
     def _gauge(self, reading: Reading, width: int) -> Strip:
         palette = self.palette
-        room = width - self.NAME_CELLS - self.TEXT_CELLS - 2
-        name = (fit(reading.name, self.NAME_CELLS), palette.dim)
+        room = width - self.NAME_CELLS - self.TEXT_CELLS - 4
+        name = (" " + fit(reading.name, self.NAME_CELLS), palette.dim)
         if reading.fraction is None or room < 3:
-            return line(name, (fit(reading.text, width - self.NAME_CELLS - 1), palette.text), (" ", palette.text))
+            return line(name, (fit(reading.text, width - self.NAME_CELLS - 2) + " ", palette.text))
         style = palette.accent
         if reading.limited and reading.fraction >= WARN:
             style = palette.bad if reading.fraction >= BAD else palette.warn
-        filled = bar(reading.fraction, room)
-        blank = len(filled) - len(filled.rstrip())
+        filled = bar(reading.fraction, room).rstrip()
         return line(
             name,
-            (filled.rstrip(), style),
-            ("·" * blank, palette.track),
-            (" " + fit(reading.text, self.TEXT_CELLS, "right") + " ", palette.text),
+            (filled, style),
+            ("·" * (room - len(filled)), palette.track),
+            (" " + fit(reading.text, self.TEXT_CELLS) + "  ", palette.text),
         )

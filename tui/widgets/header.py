@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.style import Style
 from textual.strip import Strip
 
+from engine.api import one_line
 from tui.text import cut, fit, width_of
 from tui.widgets.cells import CellWidget, line
 
@@ -16,14 +17,14 @@ class Header(CellWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tabs: tuple[tuple[str, str], ...] = ()
+        self._tabs: tuple[tuple[str, str, str], ...] = ()
         self._active = ""
         self._crumbs: tuple[str, ...] = ()
         self._facts = ""
         self._status: tuple[str, str] = ("", "dim")
 
-    def show_place(self, tabs: tuple[tuple[str, str], ...], active: str, crumbs: tuple[str, ...]) -> None:
-        """Set the tabs as (key, title), the title of the active one, and the breadcrumbs below it (untrusted text)."""
+    def show_place(self, tabs: tuple[tuple[str, str, str], ...], active: str, crumbs: tuple[str, ...]) -> None:
+        """Set the tabs as (key, title, short title), the active title, and the breadcrumbs below (untrusted text)."""
         self._tabs, self._active, self._crumbs = tabs, active, crumbs
         self.repaint()
 
@@ -44,30 +45,34 @@ class Header(CellWidget):
     def _first(self, width: int) -> Strip:
         palette = self.palette
         text, tone = self._status
-        status = cut(text, max(0, width // 2)) + " "
+        status = cut(text, max(0, width * 3 // 5)) + " "
         style: Style = palette.bar + getattr(palette, tone)
         room = width - width_of(status)
         parts: list[tuple[str, Style]] = []
         used = 0
-        for key, title in self._tabs:
-            # Where the window is narrow, only the active title is written out: the others keep their numbers.
-            label = title if room >= self._full_width() or title == self._active else title[:4]
-            piece = f" {key} {label} "
+        for key, label, active in self._labels(room):
+            piece = f" {key} {label} " if label else f" {key} "
             if used + len(piece) > room:
                 break
-            if title == self._active:
+            if active:
                 parts.append((piece, palette.bar_active))
             else:
-                parts += [(f" {key}", palette.bar_key), (f" {label} ", palette.bar)]
+                parts += [(f" {key}", palette.bar_key), (piece[len(key) + 1 :], palette.bar)]
             used += len(piece)
         return line(*parts, (" " * max(0, room - used), palette.bar), (status, style))
 
-    def _full_width(self) -> int:
-        return sum(len(key) + len(title) + 3 for key, title in self._tabs)
+    def _labels(self, room: int) -> list[tuple[str, str, bool]]:
+        """Key, words and whether active, of every tab: in full, in short, or as numbers, whatever fits."""
+        full = [(key, title, title == self._active) for key, title, _ in self._tabs]
+        short = [(key, words, title == self._active) for key, title, words in self._tabs]
+        for labels in (full, short):
+            if sum(len(key) + len(words) + 3 for key, words, _ in labels) <= room:
+                return labels
+        return [(key, words if active else "", active) for key, words, active in short]
 
     def _second(self, width: int) -> Strip:
         palette = self.palette
         facts = cut(self._facts, max(0, width * 2 // 3))
         room = max(0, width - width_of(facts) - 2)
-        where = " " + " › ".join(cut(crumb, 40) for crumb in self._crumbs)
+        where = " " + " › ".join(one_line(crumb) for crumb in self._crumbs)
         return line((fit(where, room), palette.bar + palette.bold), (f" {facts} ", palette.bar))

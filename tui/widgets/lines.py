@@ -10,6 +10,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from engine.api import one_line
 from tui.text import fit, width_of, wrap
 from tui.widgets.cells import CellWidget, line
 
@@ -17,6 +18,10 @@ Piece = tuple[str, str]
 """Text (may be untrusted) and its tone: the name of a style of the palette."""
 Paragraph = Sequence[Piece]
 """One line. The last piece is wrapped under its own beginning where it does not fit."""
+
+
+class Sided(list[Piece]):
+    """A paragraph whose last piece stands at the right edge of the window, and is left out where there is no room."""
 
 
 class Lines(CellWidget, can_focus=True):
@@ -38,24 +43,35 @@ class Lines(CellWidget, can_focus=True):
         self.empty = empty
         self._paragraphs: list[Paragraph] = []
         self._wrapped: list[list[Piece]] = []
+        self._lengths: list[int] = []
+        """Lines that each paragraph takes, of those that are wrapped."""
         self._wrapped_for = -1
-        self._wrapped_count = 0
+        self._tail: Paragraph = ()
+        self._tail_lines: list[list[Piece]] = []
         self._top = 0
         self._at_end = follow
 
     def show_paragraphs(self, paragraphs: Sequence[Paragraph]) -> None:
         """Replace the text; the place in it is kept."""
-        self._paragraphs = list(paragraphs)
+        paragraphs = list(paragraphs)
+        if paragraphs == self._paragraphs and not self._tail:
+            return
+        self._paragraphs, self._tail = paragraphs, ()
         self._wrapped_for = -1
         self.repaint()
 
-    def add_paragraphs(self, paragraphs: Sequence[Paragraph], keep: int = 5_000) -> None:
-        """Add to the end; of more than `keep` paragraphs the oldest are dropped."""
+    def add_paragraphs(self, paragraphs: Sequence[Paragraph], tail: Paragraph = (), keep: int = 3_000) -> None:
+        """Add to the end; of more than `keep` paragraphs the oldest are dropped.
+
+        `tail` stands below them until the next call: a line that is still being written.
+        """
         self._paragraphs += paragraphs
+        self._tail = tail
         surplus = len(self._paragraphs) - keep
         if surplus > 0:
-            del self._paragraphs[:surplus]
-            self._wrapped_for = -1
+            gone = sum(self._lengths[:surplus])
+            del self._paragraphs[:surplus], self._lengths[:surplus], self._wrapped[:gone]
+            self._top = max(0, self._top - gone)  # who reads further up goes on reading the same
         self.repaint()
 
     # ----- scrolling
@@ -70,7 +86,7 @@ class Lines(CellWidget, can_focus=True):
 
     def action_jump(self, to: int) -> None:
         """To the beginning (0) or the end (-1)."""
-        self._go(len(self._wrapped) if to < 0 else 0)
+        self._go(self._count() if to < 0 else 0)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three lines down."""
@@ -83,7 +99,7 @@ class Lines(CellWidget, can_focus=True):
         self.action_scroll(-3)
 
     def _go(self, top: int) -> None:
-        last = max(0, len(self._wrapped) - self.content_size.height)
+        last = max(0, self._count() - self.content_size.height)
         self._top = max(0, min(top, last))
         self._at_end = self.follow and self._top == last
         self.repaint()
@@ -94,12 +110,14 @@ class Lines(CellWidget, can_focus=True):
         """The lines in the window, with a mark of the place at the right."""
         room = max(1, width - 1)
         self._wrap(room)
-        if not self._wrapped:
+        if not self._count():
             return [line((fit(self.empty, width), self.palette.dim))][:height]
-        last = max(0, len(self._wrapped) - height)
+        last = max(0, self._count() - height)
         self._top = last if self._at_end else min(self._top, last)
         strips = []
-        for offset, pieces in enumerate(self._wrapped[self._top : self._top + height]):
+        window = self._wrapped[self._top : self._top + height]
+        tail = self._tail_lines[max(0, self._top - len(self._wrapped)) :]
+        for offset, pieces in enumerate([*window, *tail][:height]):
             text = line(*((piece, self._style(tone)) for piece, tone in pieces))
             text = text.adjust_cell_length(room, self.palette.text)
             strips.append(Strip.join([text, line((self._mark(offset, height), self.palette.track))]))
@@ -110,30 +128,49 @@ class Lines(CellWidget, can_focus=True):
         return style
 
     def _mark(self, offset: int, height: int) -> str:
-        count = len(self._wrapped)
+        count = self._count()
         if count <= height:
             return " "
         length = max(1, height * height // count)
         first = round(self._top / (count - height) * (height - length))
         return "┃" if first <= offset < first + length else " "
 
+    def _count(self) -> int:
+        return len(self._wrapped) + len(self._tail_lines)
+
     def _wrap(self, width: int) -> None:
         """Wrap what is new; everything where the width or the text is another."""
         if self._wrapped_for != width:
-            self._wrapped, self._wrapped_count, self._wrapped_for = [], 0, width
-        for paragraph in self._paragraphs[self._wrapped_count :]:
-            self._wrapped += _wrapped(paragraph, width)
-        self._wrapped_count = len(self._paragraphs)
+            self._wrapped, self._lengths, self._wrapped_for = [], [], width
+        for paragraph in self._paragraphs[len(self._lengths) :]:
+            lines = _wrapped(paragraph, width)
+            self._wrapped += lines
+            self._lengths.append(len(lines))
+        self._tail_lines = _wrapped(self._tail, width) if self._tail else []
 
 
 def _wrapped(paragraph: Paragraph, width: int) -> list[list[Piece]]:
     if not paragraph:
         return [[]]
-    *heads, (text, tone) = paragraph
+    if isinstance(paragraph, Sided):
+        return _sided(paragraph, width)
+    heads = [(one_line(head), head_tone) for head, head_tone in paragraph[:-1]]
+    text, tone = paragraph[-1]
     indent = sum(width_of(head) for head, _ in heads)
     if indent > width // 2:  # no room beside the heads: the text goes below them
         below = [[("  ", tone), (each, tone)] for each in wrap(text, max(1, width - 2))]
-        return [list(heads), *below]
+        return [heads, *below]
     lines = wrap(text, width - indent)
     first: list[Piece] = [*heads, (lines[0], tone)]
     return [first, *([(" " * indent, tone), (rest, tone)] for rest in lines[1:])]
+
+
+def _sided(paragraph: Sided, width: int) -> list[list[Piece]]:
+    side, tone = one_line(paragraph[-1][0]), paragraph[-1][1]
+    room = width - width_of(side) - 1
+    if room < width // 2:
+        return _wrapped(list(paragraph[:-1]), width)
+    lines = _wrapped(list(paragraph[:-1]), room)
+    used = sum(width_of(text) for text, _ in lines[0])
+    lines[0] += [(" " * (width - used - width_of(side)), tone), (side, tone)]
+    return lines

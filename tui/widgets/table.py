@@ -66,7 +66,7 @@ class Table(CellWidget, can_focus=True):
         Binding("end,G", "move_to(-1)", "Last row", show=False, id="table.last"),
         Binding("left,h", "scroll_columns(-1)", "Columns to the left", show=False, id="table.left"),
         Binding("right,l", "scroll_columns(1)", "Columns to the right", show=False, id="table.right"),
-        Binding("enter", "open", "Open", show=False, id="table.open"),
+        Binding("enter", "open", "Open", id="table.open", tooltip="Open the row under the cursor"),
     ]
 
     @dataclass
@@ -126,6 +126,10 @@ class Table(CellWidget, can_focus=True):
         self._top = 0
         self._left = 0
         self._key: Hashable | None = None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter is left to a screen that has a use and words of its own for it."""
+        return action != "open" or "enter" not in self.screen._bindings.key_to_bindings
 
     # ----- what the screen calls
 
