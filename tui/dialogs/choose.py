@@ -98,7 +98,9 @@ class Choose(Dialog[list[Hashable]]):
                 "space marks · enter takes · / narrows" if self.several else "enter takes · / narrows"
             )
             yield Table(columns, _Options(self), empty="nothing fits")
-            yield Input(placeholder="/ to narrow the list", classes="line")
+            line = Input(placeholder="/ to narrow the list", classes="line")
+            line.cursor_blink = False
+            yield line
 
     def on_mount(self) -> None:
         """Start on what is chosen already."""

@@ -17,7 +17,8 @@ class Confirm(Dialog[bool]):
 
     DEFAULT_CSS = """
     Confirm Vertical { width: 64; height: auto; }
-    Confirm Lines { height: auto; min-height: 3; max-height: 10; }
+    Confirm Lines { height: auto; max-height: 12; }
+    Confirm #keys { dock: bottom; height: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "Yes", id="confirm.yes"),
@@ -30,19 +31,17 @@ class Confirm(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         """Question, detail, keys."""
-        lines = Lines()
-        lines.show_paragraphs(
-            [
-                [(self._question, "bold")],
-                *([[(self._detail, "text")]] if self._detail else []),
-                [],
-                [(" y ", "bar_active"), (f" {self._yes}    ", "text"), (" n ", "bar_key"), (" no", "text")],
-            ]
+        text, keys = Lines(id="question"), Lines(id="keys")
+        text.show_paragraphs(
+            [[(self._question, "bold")], *([[(self._detail, "text")]] if self._detail else []), [], []]
         )
-        lines.styles.height = 5 + len(self._question + self._detail) // 56
+        keys.show_paragraphs(
+            [[(" y ", "bar_active"), (f" {self._yes}    ", "text"), (" n ", "bar_key"), (" no", "text")]]
+        )
         with Vertical(classes="dialog") as frame:
             frame.border_title = "please confirm"
-            yield lines
+            yield text
+            yield keys
 
     def action_yes(self) -> None:
         """Do it."""

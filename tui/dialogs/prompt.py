@@ -21,7 +21,7 @@ class Prompt(Dialog[str]):
 
     DEFAULT_CSS = """
     Prompt Vertical { width: 70; height: auto; }
-    Prompt Lines { height: 2; }
+    Prompt Lines { height: auto; min-height: 1; max-height: 6; }
     """
     AUTO_FOCUS = "Input"
 
@@ -33,7 +33,9 @@ class Prompt(Dialog[str]):
         """Title, input, hint or problem."""
         with Vertical(classes="dialog") as frame:
             frame.border_title = self._title
-            yield Input(self._value, classes="line", select_on_focus=False)
+            line = Input(self._value, classes="line", select_on_focus=False)
+            line.cursor_blink = False  # a cursor that blinks sends bytes all day
+            yield line
             yield Lines()
 
     def on_mount(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
 
@@ -47,7 +48,8 @@ class HelpScreen(Dialog[None]):
 def help_text(screen: Screen[Any]) -> list[Paragraph]:
     """Keys by where they act, each with its words and its name; then the words of the screen itself."""
     groups: dict[str, list[Paragraph]] = {}
-    for active in keys_of(screen):
+    own = {binding.id for binding in type(screen).__dict__.get("BINDINGS", ()) if isinstance(binding, Binding)}
+    for active in sorted(keys_of(screen), key=lambda active: active.binding.id not in own):
         groups.setdefault(_where(screen, active), []).append(_key_line(screen, active))
     paragraphs: list[Paragraph] = []
     for where in sorted(groups, key=lambda name: (name != HERE, name == EVERYWHERE)):

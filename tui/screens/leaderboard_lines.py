@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from textual.strip import Strip
 
-from engine import api
 from tui.screens.leaderboard_text import NOTES, Piece
 from tui.text import ELLIPSIS, cut, fit, width_of
 from tui.widgets.cells import CellWidget, line
@@ -74,7 +73,7 @@ def pack(pieces: Sequence[Piece], width: int) -> list[list[Piece]]:
     lines: list[list[Piece]] = []
     used = 0
     for text, tone in pieces:
-        safe = cut(api.one_line(text), min(width, max(20, width * 2 // 3)))
+        safe = cut(text, width)
         if lines and used + len(BETWEEN) + width_of(safe) <= width:
             lines[-1] += [(BETWEEN, "track"), (safe, tone)]
             used += len(BETWEEN) + width_of(safe)

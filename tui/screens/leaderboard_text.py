@@ -7,6 +7,7 @@ from typing import Any
 from engine import api
 from tui.screens.leaderboard_columns import figure_text
 from tui.screens.leaderboard_rows import REFERENCE, Row
+from tui.text import cut
 
 Piece = tuple[str, str]
 """Text (may be untrusted) and its tone."""
@@ -25,6 +26,7 @@ NOTES = (
 NOTHING_YET = "Nothing has been measured yet. `E` on a run (key 3) measures it."
 NOTHING_FITS = "No run fits the filter; / changes it, and escape there takes it away."
 ONLY_REFERENCES = "Only references have been measured in this group so far."
+NAME_CELLS = 48
 _FINGERPRINT = 8
 
 
@@ -134,7 +136,7 @@ def _value(board: api.Board, row: Row, name: str) -> Any:
 
 
 def _subject(board: api.Board, row: Row) -> list[Piece]:
-    pieces = [(api.board_row_name(board, row), "bold")]
+    pieces = [(cut(api.board_row_name(board, row), NAME_CELLS), "bold")]
     if row[2] is None:
         pieces.append((f"run {row[1]}", "accent"))
     else:
@@ -154,8 +156,8 @@ def _scores(board: api.Board, row: Row, columns: list[api.BoardColumn]) -> list[
     ]
     few = few_cases(board, row)
     if few:
-        behind = "" if len(few) == len(pieces) else f" behind {', '.join(few)}"
-        pieces.append((f"! few cases{behind}: wide intervals", "warn"))
+        which = "" if len(few) == len(pieces) else f" ({', '.join(few)})"
+        pieces.append((f"! few cases: wide intervals{which}", "warn"))
     return pieces or [("No score of this row is in sight.", "dim")]
 
 

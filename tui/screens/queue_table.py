@@ -10,7 +10,7 @@ from rich.style import Style
 from engine import api
 from tui import clock
 from tui.screens.queue_data import DeviceRow, EndedRow, Heading, QueueData, Row, WaitingRow
-from tui.screens.runs import SIGNS, TONES
+from tui.screens.runs_rows import SIGNS, TONES
 from tui.text import bar
 from tui.themes import Palette
 from tui.widgets.table import Cell, Column, Table

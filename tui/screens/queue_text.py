@@ -6,7 +6,7 @@ from engine import api
 from tui import clock
 from tui.screens.queue_data import DeviceRow, EndedRow, Heading, QueueData, Row, WaitingRow
 from tui.screens.queue_table import job_title, measures, place_name
-from tui.screens.runs import SIGNS, TONES
+from tui.screens.runs_rows import SIGNS, TONES
 from tui.text import cut
 from tui.widgets.lines import Paragraph
 

@@ -37,6 +37,7 @@ class RunScreen(RunActions, WorkbenchScreen):
     CSS_PATH = "run.tcss"
     AUTO_FOCUS = "#loss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual's own class variable
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]  # noqa: RUF012 - as above
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="run.back", tooltip="Back to the list"),
         Binding(
@@ -81,6 +82,12 @@ class RunScreen(RunActions, WorkbenchScreen):
         self._show_pane()
         run = self.run_id
         self.watch_data(lambda live: live.run_view(run), self._show, every=TIME_SECONDS)
+        if self._curves.others:
+            self.workbench.poller.ask(lambda live: live.run_list(), self._name_others, self.workbench.report)
+
+    def _name_others(self, rows: tuple[api.RunListRow, ...]) -> None:
+        self._curves.labels.update({row.id: row.name for row in rows if row.id in self._curves.others})
+        self._set_series()
 
     def on_screen_resume(self) -> None:
         """Curves are read anew: what came while another screen was on top was not delivered."""
@@ -232,19 +239,19 @@ class RunScreen(RunActions, WorkbenchScreen):
             for row in rows
             if row.id != self.run_id and row.step
         ]
-        names = {row.id: row.name for row in rows}
 
         def answered(chosen: list[Hashable] | None) -> None:
             if chosen is not None:
-                self._overlay([key for key in chosen if isinstance(key, int)], names)
+                self._overlay([key for key in chosen if isinstance(key, int)], rows)
 
         dialog = Choose("runs beside this one", options, chosen=self._curves.others, several=True, most=MOST_OTHERS)
         self.app.push_screen(dialog, answered)
 
-    def _overlay(self, others: list[int], names: dict[int, str]) -> None:
+    def _overlay(self, others: list[int], rows: tuple[api.RunListRow, ...]) -> None:
+        labels = self._curves.labels
         self._curves = RunCurves(self.run_id, others)
-        self._curves.labels = names
-        self._set_series()
+        self._curves.labels.update(labels)
+        self._name_others(rows)
         self._watch_curves()
 
     def action_back(self) -> None:

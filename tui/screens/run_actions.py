@@ -10,6 +10,10 @@ from textual.screen import Screen
 from engine import api
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.prompt import Prompt
+from tui.text import cut
+
+NAME_CELLS = 60
+"""Of a name in a question."""
 
 if TYPE_CHECKING:
     from tui.app import Workbench
@@ -50,16 +54,25 @@ class RunActions(Screen[None]):
 
     def action_cancel_run(self) -> None:
         """End for good, after a question."""
-        run, workspace = self.chosen_run(), self.workbench.workspace
-        if run is None:
-            return
+        run = self.chosen_run()
+        if run is not None:
+            self.workbench.poller.ask(lambda live: live.run_view(run).run, self._ask_to_cancel, self.workbench.report)
+
+    def _ask_to_cancel(self, run: api.RunRow) -> None:
+        workspace = self.workbench.workspace
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.workbench.act(lambda: api.cancel(workspace, run))
+                self.workbench.act(lambda: api.cancel(workspace, run.id))
 
+        if run.state in api.ENDED:
+            self.notify(f"Run {run.id} has ended already ({run.state}).", severity="warning", markup=False)
+            return
         detail = "It ends without saving, and cannot be resumed. `s` saves first and can be resumed."
-        self.app.push_screen(Confirm(f"Cancel run {run} for good?", detail, "cancel it"), answered)
+        if run.state == api.State.QUEUED:
+            detail = "It leaves the queue before it has begun; evaluations that wait for it leave with it."
+        question = f"Cancel run {run.id}, {cut(run.name, NAME_CELLS)}, for good?"
+        self.app.push_screen(Confirm(question, detail, "cancel it"), answered)
 
     def action_resume_run(self) -> None:
         """Queue it again."""

@@ -7,11 +7,13 @@ from textual.strip import Strip
 
 from engine import api
 from tui import clock
-from tui.screens.runs import SIGNS, TONES
-from tui.text import bar, cut, fit, width_of
+from tui.screens.runs_rows import SIGNS, TONES
+from tui.text import bar, cut, fit, width_of, wrap
 from tui.widgets.cells import CellWidget, line
 
 PROGRESS_CELLS = 24
+MOST_ROWS = (1, 2, 3)
+"""Rows of the title, the reason and the next step of an error; all of it stands among the facts."""
 
 
 class RunHead(CellWidget):
@@ -26,59 +28,62 @@ class RunHead(CellWidget):
 
     def show_view(self, view: api.RunView, loss: float | None) -> None:
         """Set the run and its newest loss."""
-        rows = self._rows()
+        width = self.content_size.width
+        rows = len(self._error_lines(width))
         self._view, self._loss = view, loss
-        if self._rows() != rows:
+        if len(self._error_lines(width)) != rows:
             self.refresh(layout=True)
         self.repaint()
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         """Rows."""
-        return self._rows()
+        return 2 + len(self._error_lines(width))
 
-    def _rows(self) -> int:
-        if self._view is None:
-            return 2
-        return 2 + sum(bool(part) for part in _error(self._view))
+    def _error_lines(self, width: int) -> list[tuple[str, str]]:
+        """What went wrong, wrapped: texts and their tones."""
+        lines: list[tuple[str, str]] = []
+        for text, tone, most in zip(error_parts(self._view), ("bad", "text", "accent"), MOST_ROWS, strict=True):
+            wrapped = wrap(text, max(1, width - 2)) if text else []
+            if len(wrapped) > most:
+                wrapped = [*wrapped[: most - 1], cut(" ".join(wrapped[most - 1 :]), width - 2)]
+            lines += [(f" {each}", tone) for each in wrapped]
+        return lines
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """State and progress, figures, error."""
         if self._view is None:
             return [Strip.blank(width, self.palette.text)] * height
         strips = [self._state(self._view, width), self._figures(self._view, width)]
-        palette = self.palette
-        for text, style in zip(_error(self._view), (palette.bad, palette.text, palette.accent), strict=True):
-            if text:
-                strips.append(line((fit(f" {text}", width), style)))
+        strips += [line((fit(text, width), getattr(self.palette, tone))) for text, tone in self._error_lines(width)]
         return strips[:height]
 
     def _state(self, view: api.RunView, width: int) -> Strip:
         run, palette = view.run, self.palette
         state = api.shown_state(run, clock.now())
         tone: Style = getattr(palette, TONES[state])
-        said = _said(view, state)
-        progress = self._progress(run)
-        room = max(8, width - width_of(progress) - 2)
+        filled, track, figure = _progress(run, PROGRESS_CELLS if width >= 60 else 0)
+        room = max(8, width - len(filled + track) - width_of(figure) - 3)
         left = cut(f" {SIGNS[state]} {state}", room)
-        rest = cut(f"  {said}", max(0, room - width_of(left)))
+        rest = cut(f"  {_said(view, state)}", max(0, room - width_of(left)))
         blank = " " * max(0, room - width_of(left) - width_of(rest))
-        return line((left, tone), (rest, palette.dim), (blank, palette.text), (f" {progress} ", palette.bold))
-
-    @staticmethod
-    def _progress(run: api.RunRow) -> str:
-        if not run.planned_steps:
-            return f"step {run.step}"
-        share = run.step / run.planned_steps
-        return f"{bar(share, PROGRESS_CELLS)} {share:.0%} {run.step}/{run.planned_steps}"
+        return line(
+            (left, tone),
+            (rest, palette.dim),
+            (blank, palette.text),
+            (f" {filled}", palette.accent),
+            (track, palette.track),
+            (f" {figure} ", palette.bold),
+        )
 
     def _figures(self, view: api.RunView, width: int) -> Strip:
         run, palette = view.run, self.palette
         parts = []
-        if view.eta_seconds is not None:
+        lost = api.shown_state(run, clock.now()) == "lost"
+        if view.eta_seconds is not None and not lost:  # how long a silent run will take, nobody knows
             parts.append(("left", api.duration(view.eta_seconds)))
         elif run.train_seconds:
             parts.append(("trained in", api.duration(run.train_seconds)))
-        loss = self._loss if run.state in api.ACTIVE else run.final_loss
+        loss = self._loss if run.state in api.ACTIVE or run.final_loss is None else run.final_loss
         parts.append(("loss", api.number(loss)))
         if view.step_seconds:
             parts.append(("step", f"{api.number(view.step_seconds)} s"))
@@ -109,9 +114,19 @@ def _said(view: api.RunView, state: str) -> str:
     return run.reason
 
 
-def _error(view: api.RunView) -> tuple[str, str, str]:
-    run = view.run
-    if run.state in api.ACTIVE or not run.error_title:
+def _progress(run: api.RunRow, cells: int) -> tuple[str, str, str]:
+    """The filled part of a bar, its track, and the figures."""
+    if not run.planned_steps:
+        return "", "", f"step {run.step}"
+    share = run.step / run.planned_steps
+    filled = bar(share, cells).rstrip()
+    return filled, "·" * (cells - len(filled)), f"{share:.0%} {run.step}/{run.planned_steps}"
+
+
+def error_parts(view: api.RunView | None) -> tuple[str, str, str]:
+    """Title, the first line of the reason, next step of what has ended a run; "" where nothing has."""
+    if view is None or view.run.state in api.ACTIVE or not view.run.error_title:
         return "", "", ""
+    run = view.run
     detail = (run.error_detail or "").strip().partition("\n")[0]
-    return run.error_title, detail, f"→ {run.error_next_step}" if run.error_next_step else ""
+    return run.error_title or "", detail, f"→ {run.error_next_step}" if run.error_next_step else ""

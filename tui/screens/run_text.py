@@ -14,6 +14,7 @@ from tui.widgets.lines import Paragraph
 EVENT_TONES = {"failed": "bad", "interrupted": "warn", "succeeded": "good", "running": "good", "noted": "accent"}
 SCORE_BAR_CELLS = 24
 CHANCE = {"auroc": 0.5, "balanced_accuracy": 0.5, "mcc": 0.0}
+ABBREVIATIONS = ("auroc", "mcc")
 FIRST_SCORES = ("balanced_accuracy", "sensitivity", "specificity", "auroc", "mcc", "accuracy")
 
 
@@ -117,7 +118,8 @@ def _in_order(found: Iterable[api.Score]) -> list[tuple[str, api.Score]]:
 
 
 def _score(name: str, score: api.Score) -> Paragraph:
-    label = f"  {api.one_line(name).replace('_', ' '):<22.22}"
+    title = name.upper() if name in ABBREVIATIONS else api.one_line(name).replace("_", " ")
+    label = f"  {title:<22.22}"
     if score.value is None:
         return [(label, "dim"), (f"{'–':>6}  undefined", "dim")]
     bounds = "" if score.low is None or score.high is None else f"{score.low:.3f}–{score.high:.3f}"
@@ -160,6 +162,7 @@ def facts(view: api.RunView) -> list[Paragraph]:
         else None
     )
     values: dict[str, object] = {
+        "state": run.reason and f"{run.state}: {run.reason}",
         "model": run.model,
         "backend": run.backend_reason or run.backend,
         "quantization": run.quantization,
@@ -179,4 +182,13 @@ def facts(view: api.RunView) -> list[Paragraph]:
         "code": run.git_revision and run.git_revision[:12],
         "versions": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
     }
-    return [[(f"{name:<13}", "dim"), (str(value), "text")] for name, value in values.items() if value not in (None, "")]
+    pairs = [(name, value, "text") for name, value in values.items()]
+    if run.error_title:
+        pairs[:0] = [("error", run.error_title, "bad"), ("reason", run.error_detail, "text")]
+        pairs.insert(2, ("next step", run.error_next_step, "accent"))
+    return [
+        [(f"{name if not number else '':<13}", "dim"), (part, tone)]
+        for name, value, tone in pairs
+        if value not in (None, "")
+        for number, part in enumerate(str(value).rstrip().split("\n"))
+    ]

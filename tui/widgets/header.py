@@ -44,9 +44,8 @@ class Header(CellWidget):
 
     def _first(self, width: int) -> Strip:
         palette = self.palette
-        text, tone = self._status
-        status = cut(text, max(0, width * 3 // 5)) + " "
-        style: Style = palette.bar + getattr(palette, tone)
+        status = self._status_for(width)
+        style: Style = palette.bar + getattr(palette, self._status[1])
         room = width - width_of(status)
         parts: list[tuple[str, Style]] = []
         used = 0
@@ -60,6 +59,14 @@ class Header(CellWidget):
                 parts += [(f" {key}", palette.bar_key), (piece[len(key) + 1 :], palette.bar)]
             used += len(piece)
         return line(*parts, (" " * max(0, room - used), palette.bar), (status, style))
+
+    def _status_for(self, width: int) -> str:
+        """The status; of a long one the last parts, which matter most, so that the tabs keep their names."""
+        parts = self._status[0].split(" · ")
+        needed = sum(len(key) + len(short) + 3 for key, _, short in self._tabs)
+        while len(parts) > 1 and needed + width_of(" · ".join(parts)) + 1 > width:
+            parts = parts[1:]
+        return cut(" · ".join(parts), max(0, width * 3 // 5)) + " "
 
     def _labels(self, room: int) -> list[tuple[str, str, bool]]:
         """Key, words and whether active, of every tab: in full, in short, or as numbers, whatever fits."""

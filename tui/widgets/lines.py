@@ -58,6 +58,8 @@ class Lines(CellWidget, can_focus=True):
             return
         self._paragraphs, self._tail = paragraphs, ()
         self._wrapped_for = -1
+        if self.styles.height is not None and self.styles.height.is_auto:
+            self.refresh(layout=True)
         self.repaint()
 
     def add_paragraphs(self, paragraphs: Sequence[Paragraph], tail: Paragraph = (), keep: int = 3_000) -> None:
@@ -73,6 +75,11 @@ class Lines(CellWidget, can_focus=True):
             del self._paragraphs[:surplus], self._lengths[:surplus], self._wrapped[:gone]
             self._top = max(0, self._top - gone)  # who reads further up goes on reading the same
         self.repaint()
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        """Rows that the text takes, where the height of the window follows it."""
+        self._wrap(max(1, width - 1))
+        return self._count()
 
     # ----- scrolling
 
@@ -157,7 +164,7 @@ def _wrapped(paragraph: Paragraph, width: int) -> list[list[Piece]]:
     heads = [(one_line(head), head_tone) for head, head_tone in paragraph[:-1]]
     text, tone = paragraph[-1]
     indent = sum(width_of(head) for head, _ in heads)
-    if indent > width // 2:  # no room beside the heads: the text goes below them
+    if indent > width // 2 and indent + width_of(text) > width:  # no room beside the heads: the text goes below them
         below = [[("  ", tone), (each, tone)] for each in wrap(text, max(1, width - 2))]
         return [heads, *below]
     lines = wrap(text, width - indent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from rich.style import Style
 from textual import events
@@ -50,7 +50,15 @@ class Model(Protocol):
         """Cells of one row; texts may be untrusted, and are cut or padded to their widths by the table."""
 
     def frozen_rows(self, columns: Sequence[Column], widths: Sequence[int]) -> list[list[Cell]]:
-        """Rows that stay on top."""
+        """Rows that stay on top. Also called without columns, to count them."""
+
+
+@runtime_checkable
+class Freezing(Protocol):
+    """What a model may give besides, where making its frozen rows only to count them would cost too much."""
+
+    def frozen_count(self) -> int:
+        """How many rows stay on top."""
 
 
 class Table(CellWidget, can_focus=True):
@@ -162,10 +170,13 @@ class Table(CellWidget, can_focus=True):
                 return True
         return False
 
+    def visible_rows(self) -> range:
+        """The rows on the screen, without the frozen ones."""
+        return range(self._top, min(self.model.row_count(), self._top + max(1, self._body_rows())))
+
     def visible_keys(self) -> list[Hashable]:
         """Keys of the rows on the screen, from the top."""
-        last = min(self.model.row_count(), self._top + max(1, self._body_rows()))
-        return [self.model.row_key(row) for row in range(self._top, last)]
+        return [self.model.row_key(row) for row in self.visible_rows()]
 
     # ----- keys and mouse
 
@@ -185,7 +196,7 @@ class Table(CellWidget, can_focus=True):
 
     def action_scroll_columns(self, by: int) -> None:
         """Bring columns into sight that do not fit, beside the frozen ones."""
-        hidden = by < 0 or self._cut_off(self.content_size.width)
+        hidden = by < 0 or self._cut_off(self._text_width(self.content_size.width))
         if hidden:
             self._left = max(0, min(self._left + by, len(self.columns) - self.frozen_columns - 1))
             self.repaint()
@@ -244,7 +255,9 @@ class Table(CellWidget, can_focus=True):
             self.post_message(self.Highlighted(self, key))
 
     def _frozen_count(self) -> int:
-        return min(len(self.model.frozen_rows((), ())), max(0, self.content_size.height - 4))
+        model = self.model
+        count = model.frozen_count() if isinstance(model, Freezing) else len(model.frozen_rows((), ()))
+        return min(count, max(0, self.content_size.height - 4))
 
     def _body_rows(self) -> int:
         return self.content_size.height - 1 - self._frozen_count()
@@ -279,6 +292,12 @@ class Table(CellWidget, can_focus=True):
     def on_resize(self, _event: events.Resize) -> None:
         """The cursor stays in sight; Textual calls the base class's handler after this one."""
         self._place(self.cursor)
+        while self._left and self._all_fit(self._left - 1):  # there is room for columns that were scrolled away
+            self._left -= 1
+
+    def _all_fit(self, left: int) -> bool:
+        columns = [*self.columns[: self.frozen_columns], *self.columns[self.frozen_columns + left :]]
+        return sum(column.width + GAP for column in columns) - GAP <= self._text_width(self.content_size.width)
 
     # ----- drawing
 
