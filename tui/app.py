@@ -24,7 +24,6 @@ from tui.widgets.header import Header
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from textual.dom import DOMNode
     from textual.driver import Driver
 
     from engine.api import Overview  # its module brings SQLite and the store in: not before the first paint
@@ -66,14 +65,13 @@ class Workbench(App[None]):
         self.leaving = 0
         """Number of the signal that ends us; see tui.guard."""
         self._trouble: SonotuneError | None = None
-        self._clashes: set[str] = set()
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.settings.theme
+        self.set_keymap(dict(self.settings.keys))
 
     def on_mount(self) -> None:
         """Paint first; read afterwards."""
-        self.set_keymap(dict(self.settings.keys))
         self.poller.watch(lambda live: live.overview(clock.now()), self._show_overview, every=STATUS_SECONDS)
         self.call_after_refresh(self._start)
 
@@ -91,12 +89,6 @@ class Workbench(App[None]):
     def _show_problems(self, problems: Iterable[str]) -> None:
         for problem in problems:
             self.notify(plain(problem), title="Settings", severity="warning", timeout=12, markup=False)
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """A key that the user has set was that of something else: say it once."""
-        told = [f"[keys] {each.key} was {each.description} ({each.id or each.action})" for each in clashed_bindings]
-        self._show_problems(sorted(set(told) - self._clashes))
-        self._clashes.update(told)
 
     async def on_unmount(self) -> None:
         """The reading thread ends with the screens."""

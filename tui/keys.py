@@ -36,19 +36,38 @@ def key_problems(keys: Mapping[str, str]) -> list[str]:
             for key in wanted.split(",")
             if not _is_key(key.strip())
         ]
-    return problems
+    return problems + _clashes(keys)
 
 
-def binding_ids() -> frozenset[str]:
-    """Ids of all bindings of the workbench."""
+def _clashes(keys: Mapping[str, str]) -> list[str]:
+    """Keys that are taken from something else in the same place."""
+    problems: dict[str, None] = {}
+    for node in _nodes():
+        bindings = [binding for _, binding in node._merged_bindings or ()]
+        for name, wanted in keys.items():
+            if not any(binding.id == name for binding in bindings):
+                continue
+            taken = {_character_to_key(key) if len(key) == 1 else key for key in map(str.strip, wanted.split(","))}
+            for other in bindings:
+                if other.key in taken and other.id != name and other.id not in keys:
+                    problems[f"[keys] {name}: {other.key} was {other.description} ({other.id or other.action})"] = None
+    return [*problems]
+
+
+def _nodes() -> list[type[DOMNode]]:
+    """Everything of the workbench that may have keys."""
     import pkgutil
 
     for module in pkgutil.walk_packages(tui.__path__, "tui."):
         importlib.import_module(module.name)
+    return [node for node in _below(DOMNode) if node.__module__.startswith("tui.")]
+
+
+def binding_ids() -> frozenset[str]:
+    """Ids of all bindings of the workbench."""
     return frozenset(
         binding.id
-        for node in _below(DOMNode)
-        if node.__module__.startswith("tui.")
+        for node in _nodes()
         for binding in node.__dict__.get("BINDINGS", ())
         if isinstance(binding, Binding) and binding.id
     )

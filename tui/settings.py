@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.api import SonotuneError
 from tui.themes import CONTRAST, DARK, LIGHT
 
 THEMES = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST}
@@ -122,10 +123,14 @@ def remember_theme(theme: str, environment: Mapping[str, str] = os.environ) -> N
     """Keep the theme for the next start.
 
     Raises:
-        OSError: the folder cannot be written; the theme then holds for this session.
+        SonotuneError: the folder cannot be written; the theme then holds for this session.
     """
     import json
 
     file = state_file(environment)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"theme": theme}) + "\n", encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"theme": theme}) + "\n", encoding="utf-8")
+    except OSError as error:
+        reason, step = f"{file}: {error.strerror or error}.", f"Set `theme` in {settings_file(environment)}."
+        raise SonotuneError("The theme is not kept for the next start", reason, step) from error

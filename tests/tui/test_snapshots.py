@@ -31,15 +31,15 @@ SIZES = ((80, 24), (200, 50))
 
 def seeded(folder: Path) -> Workspace:
     """One dataset, and runs in all kinds of states, at fixed times."""
-    workspace = small_dataset(folder)
-    record = api.dataset_summary(workspace, "fetal").record
+    workspace = small_dataset(folder, "phantoms")
+    record = api.dataset_summary(workspace, "phantoms").record
     ticks = iter(range(10_000))
     with Writer.open(workspace, clock=lambda: NOW - 3600 + next(ticks) * 0.25) as writer:
 
         def add(name: str, **others: Any) -> int:
             recipe = recipe_json(Recipe(name=name))
             prints = (record.fingerprint, record.split_fingerprint)
-            return writer.create_run(name, recipe, "fetal", *prints, "Qwen/Qwen3-VL-8B-Instruct", 42, **others)
+            return writer.create_run(name, recipe, "phantoms", *prints, "Qwen/Qwen3-VL-8B-Instruct", 42, **others)
 
         def move(run: int, *states: State, **columns: Any) -> None:
             before = State.QUEUED
@@ -78,7 +78,7 @@ def _measured(writer: Writer, subject: int | Reference, value: float) -> None:
     reference = subject if isinstance(subject, Reference) else None
     model = "" if reference == Reference.MAJORITY else "Qwen/Qwen3-VL-8B-Instruct"
     evaluation = writer.create_evaluation(
-        run, reference, model, "fetal", Split.TEST, "Q7", "{}", "protocol", "cases", False, prompt="detailed"
+        run, reference, model, "phantoms", Split.TEST, "Q7", "{}", "protocol", "cases", False, prompt="detailed"
     )
     names = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "mcc", "auroc")
     writer.add_scores(evaluation, [Score("all", name, value, value - 0.04, value + 0.04, 240) for name in names])

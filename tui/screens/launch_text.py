@@ -48,7 +48,7 @@ def preset_paragraphs(preset: api.Preset) -> list[Paragraph]:
         questions = ", ".join(preset.recipe.data.questions)
         paragraphs.append([("asks: ", "dim"), (f"{questions} of {preset.recipe.data.dataset}", "text")])
         paragraphs.append([("model: ", "dim"), (preset.recipe.model.id, "text")])
-    return [*paragraphs, [("file: ", "dim"), (str(preset.path), "dim")]]
+    return [*paragraphs, [("file: ", "dim"), ("/".join(preset.path.parts[-3:]), "dim")]]
 
 
 def plan_paragraphs(

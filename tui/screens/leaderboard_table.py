@@ -144,14 +144,15 @@ class BoardTable(Table, inherit_bindings=False):
         mark: str,
     ) -> Strip:
         """As every table's row, with as few pieces as there are changes of style: they are what a frame costs."""
-        blank = ground or self.palette.text
+        if ground is not None:
+            return super()._row(cells, columns, widths, width, ground, mark)
+        blank = self.palette.text
         pieces: list[tuple[list[str], Style]] = []
-        for place, ((text, own), column, room) in enumerate(zip(cells, columns, widths, strict=True)):
+        for place, ((text, style), column, room) in enumerate(zip(cells, columns, widths, strict=True)):
             if not pieces or pieces[-1][1] is not blank:
                 pieces.append(([], blank))
             pieces[-1][0].append(" " * GAP if place else "")
             padded = _padded(text, room, column) if column.key in self.model.own else fit(text, room, column.align)
-            style = ground or own
             if style is blank:
                 pieces[-1][0].append(padded)
             else:

@@ -38,7 +38,7 @@ class CellWidget(Widget):
         self._seen = False
         self._ground = _PLAIN
         self._look: object = None
-        """Theme and grounds of the last drawing that a change of style asked for."""
+        """Theme, grounds and focus of the last drawing that a change of style asked for."""
 
     def draw(self, width: int, height: int) -> list[Strip]:
         """The lines to show, each `width` cells wide, at most `height` of them; a plain CellWidget is blank."""
@@ -79,7 +79,7 @@ class CellWidget(Widget):
         Textual says so to every widget whenever a screen is opened for the first time; mostly nothing has changed.
         """
         super().notify_style_update()
-        look = (self.app.theme, self.background_colors)
+        look = (self.app.theme, self.background_colors, self.has_focus)
         if look != self._look:
             self._look = look
             self.repaint(whole=True)
