@@ -72,7 +72,7 @@ def _wrap_paragraph(paragraph: str, width: int) -> list[str]:
             lines.append(current)
         pieces, current = _broken(word, width)
         lines += pieces
-    return [*lines, current]
+    return [*lines, current] if current.strip() or not lines else lines
 
 
 def _broken(word: str, width: int) -> tuple[list[str], str]:

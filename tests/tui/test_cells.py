@@ -167,8 +167,7 @@ async def test_another_size_is_drawn_whole_and_nothing_breaks_at_none() -> None:
         widget = pilot.app.query_one("#plain", Counted)
         for width, height in ((60, 20), (1, 1), (2, 40), (40, 10)):
             await pilot.resize_terminal(width, height)
-            await pilot.pause()
-            assert widget.size.width == width
+            await until(pilot, lambda width=width: widget.size.width == width, "the new size")
             assert widget.render_line(0).cell_length == width
 
 
