@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App, ComposeResult
@@ -13,6 +14,8 @@ from tui_helpers import HOSTILE, until, widget_text
 
 from tui.themes import CONTRAST, DARK, LIGHT, palette, themes
 from tui.widgets.cells import GAP_CELLS, CellWidget, cells_of, changed_regions, changed_spans, line
+
+pytestmark = pytest.mark.usefixtures("brisk")
 
 BLUE, RED = Style(color="blue"), Style(color="red")
 

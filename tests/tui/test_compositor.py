@@ -24,6 +24,8 @@ from tui_helpers import until
 from tui.compositor import Pen, TightCompositor, TightLayout, TightUpdate
 from tui.widgets.cells import CellWidget, changed_spans
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 CONSOLE = Console(force_terminal=True, color_system="truecolor")
 STYLES = (
     Style(color="#56b4e9"),

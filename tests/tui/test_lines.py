@@ -14,6 +14,8 @@ from engine.text import plain
 from tui.themes import themes
 from tui.widgets.lines import Lines, Paragraph, Sided
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 
 class LinesApp(App[None]):
     def __init__(self, lines: Lines) -> None:

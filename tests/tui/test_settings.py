@@ -16,6 +16,8 @@ from tui.screens.runs import RunsScreen
 from tui.settings import Settings, read_settings, remember_theme, settings_file, state_file
 from tui.themes import CONTRAST, DARK, LIGHT
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:

@@ -18,6 +18,8 @@ from engine.text import plain
 from tui.themes import themes
 from tui.widgets.table import Cell, Column, Freezing, Table
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 NARROW = (Column("id", "id", 5, align="right"), Column("name", "name", 10, flex=1))
 WIDE = (*NARROW, *(Column(f"c{number}", f"col{number}", 8) for number in range(12)))
 

@@ -137,7 +137,8 @@ class Table(CellWidget, can_focus=True):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enter is left to a screen that has a use and words of its own for it."""
-        return action != "open" or "enter" not in self.screen._bindings.key_to_bindings
+        own = any(binding.id == "table.open" for binding in self._bindings.key_to_bindings.get("enter", ()))
+        return action != "open" or not own or "enter" not in self.screen._bindings.key_to_bindings
 
     # ----- what the screen calls
 
