@@ -146,7 +146,8 @@ async def test_an_odd_number_of_rows_leaves_the_lower_half_of_the_last_cell_alon
         await pilot.pause()
         (character, style) = cells(app.image, 1)[2]
         assert character == "▀"
-        assert style.bgcolor is None
+        ground, own = app.image.background_colors
+        assert style.bgcolor == (ground + own).rich_color
 
 
 async def test_it_says_what_to_load_at_first_and_after_a_resize() -> None:

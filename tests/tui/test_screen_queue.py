@@ -359,7 +359,8 @@ async def test_stop_and_cancel_ask_a_running_job(workspace: Workspace, kind: Job
         assert requests_of(workspace, **owner) == [Action.STOP]
         assert "It saves and stops at its next step." in details_of(pilot)
         await pilot.press("x")
-        assert "s saves first" in screen_text(pilot.app)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm), "a question comes first")
+        assert requests_of(workspace, **owner) == [Action.STOP]
         await pilot.press("y")
         await until(pilot, lambda: "cancel asked for" in screen_text(pilot.app), "and then this")
         assert requests_of(workspace, **owner) == [Action.STOP, Action.CANCEL]
