@@ -56,6 +56,10 @@ class OutdatedError(StoreError):
     """runs.db is of an older version: it can be read once a writer has brought it up to date."""
 
 
+class UnmadeError(OutdatedError):
+    """runs.db is still empty: somebody is making it at this moment, or was kept from doing so."""
+
+
 class JobError(SonotuneError):
     """A request for a run or an evaluation that does not fit its present state."""
 

@@ -27,12 +27,14 @@ def duration(seconds: float | None) -> str:
 
 
 def short_duration(seconds: float | None) -> str:
-    """`2d04h`, `1h05m`, `3m20s`, `12s`: at most six characters, for a column; a dash where unknown."""
+    """`120d`, `2d04h`, `1h05m`, `3m20s`, `12s`: at most six characters, for a column; a dash where unknown."""
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
+    if days >= 100:
+        return f"{days}d" if days < 100_000 else UNKNOWN
     if days:
         return f"{days}d{hours:02d}h"
     if hours:
@@ -44,13 +46,16 @@ def size(value: float | None) -> str:
     """Bytes as GiB or MiB; a dash where unknown."""
     if not value:
         return UNKNOWN
-    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
+    return f"{value / 2**30:.1f} GiB" if value >= 1023.5 * 2**20 else f"{value / 2**20:.0f} MiB"
 
 
 def number(value: float | None) -> str:
     """A loss, a learning rate, a norm: four significant digits, in at most nine characters; a dash where unknown."""
     if value is None or math.isnan(value):
         return UNKNOWN
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
+    if 9999.5 <= abs(value) < 99999.5:
+        return f"{value:.0f}"
+    if value == 0 or 1e-3 <= abs(value) < 9999.5:
         return f"{value:.4g}"
-    return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa  # inf has none

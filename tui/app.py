@@ -114,8 +114,9 @@ class Workbench(App[None]):
         self.post_message(Call(callback))
 
     def on_call(self, message: Call) -> None:
-        """A callback has come from another thread."""
-        message.callback()
+        """A callback has come from another thread; while the screens are taken down, it is too late for it."""
+        if self.is_running:
+            message.callback()
 
     def act(self, work: Callable[[], Any], done: Callable[[Any], None] | None = None) -> None:
         """Do something that may wait for a file, in a thread.

@@ -9,6 +9,7 @@ are others than those that the terminal has.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from rich.cells import get_character_cell_size
 from rich.color import Color, ColorSystem
@@ -29,11 +30,30 @@ _Codes = tuple[str, str, str]
 """Foreground, background, attributes."""
 
 
-class Pen:
-    """Writes pieces of text and keeps in mind which colours the terminal has."""
+STRONG = 35.0
+"""From this difference in brightness on, of 255, a ground means something."""
 
-    def __init__(self, system: ColorSystem | None) -> None:
-        self._system = system
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What a screen is written on."""
+
+    no_color: bool = False
+    """The user wants no colours (NO_COLOR is set): Textual would send greys."""
+    ground: float = 0.0
+    """Brightness of the screen's ground, 0 to 255."""
+
+
+class Pen:
+    """Writes pieces of text and keeps in mind which colours the terminal has.
+
+    Without a colour system no colour is sent; what stands on a ground that differs much from that of the screen (the
+    cursor, the active tab) is reversed instead.
+    """
+
+    def __init__(self, system: ColorSystem | None, paper: Paper = Paper()) -> None:
+        self._system = None if paper.no_color else system
+        self._ground = paper.ground
         self._parts: list[str] = []
         self._now: _Codes = ("", "", "")
 
@@ -49,7 +69,7 @@ class Pen:
             if style is not None and style.link:
                 self._parts += [self._change(("", "", "")), style.render(text, color_system=self._system)]
                 continue
-            self._parts += [self._change(_codes(style, self._system)), text]
+            self._parts += [self._change(_codes(style, self._system, self._ground)), text]
 
     def finish(self) -> str:
         """All of it, with the colours set back."""
@@ -68,20 +88,34 @@ class Pen:
         return RESET if codes == ["0"] else f"\x1b[{';'.join(codes)}m"
 
 
-_KNOWN: dict[tuple[Style, ColorSystem | None], _Codes] = {}
+_KNOWN: dict[tuple[Style, ColorSystem | None, float], _Codes] = {}
 
 
-def _codes(style: Style | None, system: ColorSystem | None) -> _Codes:
+def _codes(style: Style | None, system: ColorSystem | None, ground: float) -> _Codes:
     if style is None:
         return "", "", ""
-    found = _KNOWN.get((style, system))
+    found = _KNOWN.get((style, system, ground))
     if found is None:
         if len(_KNOWN) > 4096:  # grey levels of images: few enough to be made again
             _KNOWN.clear()
-        marks = ";".join(code for name, code in (*_ATTRIBUTES, *_MORE_ATTRIBUTES) if getattr(style, name))
+        names = {name for name, _ in (*_ATTRIBUTES, *_MORE_ATTRIBUTES) if getattr(style, name)}
+        if (
+            system is None
+            and style.bgcolor
+            and not style.bgcolor.is_default
+            and abs(brightness(style.bgcolor) - ground) > STRONG
+        ):
+            names ^= {"reverse"}
+        marks = ";".join(code for name, code in (*_ATTRIBUTES, *_MORE_ATTRIBUTES) if name in names)
         found = (_colour(style.color, system, True), _colour(style.bgcolor, system, False), marks)
-        _KNOWN[style, system] = found
+        _KNOWN[style, system, ground] = found
     return found
+
+
+def brightness(colour: Color) -> float:
+    """How bright a colour is, 0 to 255."""
+    red, green, blue = colour.get_truecolor()
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _colour(colour: Color | None, system: ColorSystem | None, foreground: bool) -> str:
@@ -90,16 +124,14 @@ def _colour(colour: Color | None, system: ColorSystem | None, foreground: bool) 
     return ";".join(colour.downgrade(system).get_ansi_codes(foreground))
 
 
-def _pen(console: Console) -> Pen:
-    return Pen(console._color_system)
-
-
 class TightUpdate(ChopsUpdate):
     """A partial update cropped to its spans."""
 
+    paper = Paper()
+
     def render_segments(self, console: Console) -> str:
         """The escape sequences of this update, for the terminal."""
-        pen = _pen(console)
+        pen = Pen(console._color_system, self.paper)
         for y, left, right in self.spans:
             at = -1
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
@@ -144,9 +176,11 @@ def _between(strip: Strip, left: int, right: int) -> tuple[list[Segment], int, i
 class TightLayout(LayoutUpdate):
     """A whole screen."""
 
+    paper = Paper()
+
     def render_segments(self, console: Console) -> str:
         """The escape sequences of this update, for the terminal."""
-        pen = _pen(console)
+        pen = Pen(console._color_system, self.paper)
         for y, pieces in enumerate(self.strips, self.region.y):
             pen.move_to(self.region.x, y)
             for strip in pieces:
@@ -160,9 +194,22 @@ class TightCompositor(Compositor):
     def render_partial_update(self) -> ChopsUpdate | None:
         """The cells that changed since the last update; None when nothing did."""
         update = super().render_partial_update()
-        return None if update is None else TightUpdate(update.chops, update.spans, update.chop_ends)
+        if update is None:
+            return None
+        tight = TightUpdate(update.chops, update.spans, update.chop_ends)
+        tight.paper = self._paper()
+        return tight
 
     def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
         """The whole screen."""
         update = super().render_full_update(simplify=simplify)
-        return TightLayout(update.strips, update.region)
+        tight = TightLayout(update.strips, update.region)
+        tight.paper = self._paper()
+        return tight
+
+    def _paper(self) -> Paper:
+        if self.root is None:
+            return Paper()
+        app = self.root.app
+        ground = Color.parse(app.current_theme.background or "#000000")
+        return Paper(app.no_color, brightness(ground))

@@ -49,7 +49,8 @@ class Watch:
     active: bool = True
     _last: Any = field(default=_UNKNOWN)
     _asked_at: float = float("-inf")
-    _failed: bool = False
+    _trouble: SonotuneError | None = None
+    """Why it has no answer, until it has one."""
 
     def cancel(self) -> None:
         """No more answers, not even one that is on its way."""
@@ -58,7 +59,7 @@ class Watch:
     def is_due(self, now: float, written: bool) -> bool:
         """Whether to ask now."""
         passed = now - self._asked_at
-        if self._failed:
+        if self._trouble is not None:
             return passed >= ASK_AGAIN_SECONDS
         return written or self._last is _UNKNOWN or (self.every is not None and passed >= self.every)
 
@@ -164,13 +165,17 @@ class Poller(threading.Thread):
         try:
             version = self._live.version()
             written, self._version = version != self._version, version
-            troubles = [self._settle(now)]
-            troubles += [self._ask(watch, now) for watch in list(self._watches) if watch.is_due(now, written)]
+            self._settle(now)
+            watches = list(self._watches)
+            for watch in watches:
+                if watch.is_due(now, written):
+                    self._ask(watch, now)
         except api.OutdatedError:
             self._bring_up_to_date()
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(as_told(error))
         else:
+            troubles = (self._unsettled, *(watch._trouble for watch in watches if watch.active))
             self._tell(next((trouble for trouble in troubles if trouble is not None), None))
 
     def _give_up(self, error: SonotuneError) -> None:
@@ -189,24 +194,23 @@ class Poller(threading.Thread):
             self._post(lambda: self._notice(done))
             self.nudge()
 
-    def _ask(self, watch: Watch, now: float) -> SonotuneError | None:
+    def _ask(self, watch: Watch, now: float) -> None:
         if not watch.active:
-            return None
+            return
         watch._asked_at = now
         try:
             answer = watch.question(self._live)
         except api.StoreError:  # then no other question has an answer either
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            watch._failed = True
-            return as_told(error)
-        watch._failed = False
+            watch._trouble = as_told(error)
+            return
+        watch._trouble = None
         if watch._last is _UNKNOWN or answer != watch._last:
             watch._last = answer
             self._post(lambda: watch.deliver(answer) if watch.active else None)
-        return None
 
-    def _settle(self, now: float) -> SonotuneError | None:
+    def _settle(self, now: float) -> None:
         """It writes: where it can't, that is told, and reading goes on."""
         if now >= self._settle_at:
             self._settle_at = now + SETTLE_SECONDS
@@ -216,7 +220,6 @@ class Poller(threading.Thread):
                 self._unsettled = as_told(error)
             else:
                 self._unsettled = None
-        return self._unsettled
 
     def _tell(self, error: SonotuneError | None) -> None:
         text = "" if error is None else str(error)

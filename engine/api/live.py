@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import JobError, StoreError
+from engine.errors import JobError, StoreError, UnmadeError
 from engine.jobs.liveness import LOST, shown_state
 from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.worker import WorkerStatus, worker_status
@@ -80,6 +80,8 @@ class Live:
     workspace: Workspace
     _reader: Reader | None = None
     _file: tuple[int, int] | None = None
+    _opened: int = 0
+    """How often a database was opened: a new file may get the number of one that was deleted."""
     _version: object = None
     """What `version` said last."""
     _listed: tuple[object, tuple[RunListRow, ...]] = (None, ())
@@ -101,8 +103,12 @@ class Live:
         if now != self._file:
             self.close()
         if self._reader is None and now is not None:
-            self._reader = Reader(self.workspace, busy_seconds=BUSY_SECONDS)
+            try:
+                self._reader = Reader(self.workspace, busy_seconds=BUSY_SECONDS)
+            except UnmadeError:
+                return None
             self._file = now
+            self._opened += 1
         return self._reader
 
     def version(self) -> object:
@@ -112,7 +118,7 @@ class Live:
             StoreError: see `reader`; also where somebody has brought the database to a newer version meanwhile.
         """
         reader = self.reader()
-        version = None if reader is None else (self._file, reader.data_version())
+        version = None if reader is None else (self._opened, reader.data_version())
         if reader is not None and version != self._version:
             reader.check_version()
         self._version = version
@@ -143,7 +149,7 @@ class Live:
         reader = self.reader()
         if reader is None:
             return ()
-        stamp = (self._file, reader.marks()[0], filter_text)
+        stamp = (self._opened, reader.marks()[0], filter_text)
         if self._listed[0] != stamp:
             self._listed = (stamp, tuple(reader.run_list(filter_text=filter_text)))
         rows = self._listed[1]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.errors import OutdatedError, StoreError
+from engine.errors import OutdatedError, StoreError, UnmadeError
 from engine.store.functions import add_functions
 from engine.store.location import refuse_network_file_system
 from engine.store.migrations import LATEST, migrate, schema_version
@@ -133,7 +133,7 @@ def open_read_only(database: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite
             raise
     if version < LATEST:
         connection.close()
-        raise OutdatedError(
+        raise (OutdatedError if version else UnmadeError)(
             f"{database.name} is of an older version",
             f"Its schema version is {version}; this sonotune reads version {LATEST}.",
             "Run `sonotune doctor`: it brings the database up to date without losing a row.",

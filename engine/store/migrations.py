@@ -25,6 +25,13 @@ APPLICATION_ID = 0x534F4E4F
 """'SONO', in SQLite's header field for the kind of application."""
 
 
+# One statement, so that a migration that is committed meanwhile is seen as a whole or not at all.
+_MARKS = """
+SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),
+       (SELECT COUNT(*) FROM sqlite_master)
+"""
+
+
 def schema_version(connection: sqlite3.Connection, source: str) -> int:
     """Number of migrations applied; 0 for an empty database.
 
@@ -35,23 +42,20 @@ def schema_version(connection: sqlite3.Connection, source: str) -> int:
     Raises:
         StoreError: the database belongs to another program, or to a newer sonotune.
     """
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    if application != APPLICATION_ID:
-        objects = int(connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0])
-        if objects or version or application:
-            raise StoreError(
-                f"{source} belongs to another program",
-                "It is an SQLite database, but sonotune did not make it.",
-                "Choose another folder with --workspace, or move that file away.",
-            )
+    version, application, objects = connection.execute(_MARKS).fetchone()
+    if application != APPLICATION_ID and (objects or version or application):
+        raise StoreError(
+            f"{source} belongs to another program",
+            "It is an SQLite database, but sonotune did not make it.",
+            "Choose another folder with --workspace, or move that file away.",
+        )
     if version > LATEST:
         raise StoreError(
             f"{source} was written by a newer sonotune",
             f"Its schema version is {version}; this sonotune knows versions up to {LATEST}.",
             "Update sonotune, or choose another folder with --workspace. The file was not changed.",
         )
-    return version
+    return int(version)
 
 
 def migrate(connection: sqlite3.Connection, source: str, up_to: int = LATEST) -> int:

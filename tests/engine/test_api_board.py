@@ -222,4 +222,4 @@ def test_cells_are_written_as_people_read_them(workspace: api.Workspace, writer:
     columns = ("train_seconds", "peak_vram", "samples_per_second", "queued", "seconds_per_image", "seed", "model", "r")
     board = api.board(workspace, api.BoardQuery(columns=columns))
     cells = [api.board_cell(board, board.rows[0], column) for column in board.columns]
-    assert cells == ["2 h 01 min", "3.0 GiB", "12.35", "1.00e+300", "0.05 s", "42", "–", "–"]
+    assert cells == ["2 h 01 min", "3.0 GiB", "12.35", "1.00e300", "0.05 s", "42", "–", "–"]

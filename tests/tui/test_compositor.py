@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,15 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from store_helpers import add_run, workspace_at
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
-from tui_helpers import until
+from tui_helpers import screen_text, until, workbench
 
-from tui.compositor import Pen, TightCompositor, TightLayout, TightUpdate
+from engine.store.writer import Writer
+from tui.compositor import Paper, Pen, TightCompositor, TightLayout, TightUpdate
 from tui.widgets.cells import CellWidget, changed_spans
 
 pytestmark = pytest.mark.usefixtures("brisk")
@@ -144,6 +147,34 @@ def test_without_colours_none_is_sent_but_attributes_are() -> None:
     terminal.feed(written)
     assert {ink.foreground or ink.ground for _, ink in terminal.cells[1]} == {()}
     assert "bold" in terminal.cells[1][4][1].marks
+
+
+def test_without_colours_a_ground_that_stands_out_is_reversed() -> None:
+    pen = Pen(None, Paper(ground=20.0))
+    grounds = ("#141414", "#242b32", "#2f5878", "#ffffff", "default")
+    pen.write([Segment(str(number), Style(bgcolor=ground)) for number, ground in enumerate(grounds)])
+    pen.write([Segment("r", Style(bgcolor="#ffffff", reverse=True))])
+    assert pen.finish() == "01\x1b[0;7m23\x1b[0m4r"
+
+
+async def test_no_color_sends_no_colours_and_shows_the_cursor_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    workspace = workspace_at(tmp_path)
+    with Writer.open(workspace) as writer:
+        add_run(writer, "first")
+        add_run(writer, "second")
+    app = workbench(workspace)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "second" in screen_text(app), "the runs are listed")
+        text = app.screen._compositor.render_full_update().render_segments(CONSOLE)
+        assert "38;" not in text and "48;" not in text
+        terminal = Terminal(80, 24)
+        terminal.feed(text)
+        reversed_rows = [y for y, row in enumerate(terminal.cells) if "reverse" in row[10][1].marks]
+        assert reversed_rows == [3], "the row under the cursor"
+        assert any("reverse" in ink.marks for _, ink in terminal.cells[0]), "the tab that is lit"
 
 
 def test_a_link_is_written_with_its_own_sequences() -> None:

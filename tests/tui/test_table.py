@@ -213,7 +213,7 @@ async def test_columns_are_scrolled_beside_the_frozen_one() -> None:
         assert lines_of(table)[0].rstrip().endswith("›")
         await pilot.press("right", "l")
         head = lines_of(table)[0]
-        assert head.split()[:2] == ["id", "col1"] and "‹" in head
+        assert head.replace("‹", " ").split()[:2] == ["id", "col1"] and "‹" in head
         await pilot.press("h", "left", "left")
         assert lines_of(table)[0].split()[:2] == ["id", "name"] and "‹" not in lines_of(table)[0]
         await pilot.press(*["right"] * 30)
@@ -222,7 +222,7 @@ async def test_columns_are_scrolled_beside_the_frozen_one() -> None:
         assert "<c11>" in lines_of(table)[1] and lines_of(table)[1].split()[0] == "0"
 
 
-@pytest.mark.parametrize("width", range(30, 120, 7))
+@pytest.mark.parametrize("width", range(30, 120, 17))
 async def test_every_column_can_be_reached_in_every_width(width: int) -> None:
     async with TableApp(table_of(columns=WIDE)).run_test(size=(width, 6)) as pilot:
         table = await ready(pilot)

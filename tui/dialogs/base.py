@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import ClassVar, Generic, TypeVar
 
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import ModalScreen
 
+from engine.api import one_line
 from tui.compositor import TightCompositor
 
 Answer = TypeVar("Answer")
+
+
+def plain_title(text: object) -> Content:
+    """Untrusted text as the title of a frame, where Textual reads markup in strings."""
+    return Content(one_line(text))
 
 
 class Dialog(ModalScreen[Answer], Generic[Answer]):

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from tui.dialogs.base import Dialog
+from tui.dialogs.base import Dialog, plain_title
 from tui.widgets.table import Cell, Column, Table
 
 
@@ -93,7 +93,7 @@ class Choose(Dialog[list[Hashable]]):
         """The list, with a line to type in."""
         columns = (Column("mark", "", 1), Column("title", "", 24, flex=1), Column("words", "", 20, flex=2))
         with Vertical(classes="dialog") as frame:
-            frame.border_title = self._title
+            frame.border_title = plain_title(self._title)
             frame.border_subtitle = (
                 "space marks · enter takes · / narrows" if self.several else "enter takes · / narrows"
             )

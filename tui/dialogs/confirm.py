@@ -16,7 +16,7 @@ class Confirm(Dialog[bool]):
     """`y` answers True, everything else that closes it answers None: enter is never a yes."""
 
     DEFAULT_CSS = """
-    Confirm Vertical { width: 64; height: auto; }
+    Confirm Vertical { width: 66; height: auto; }
     Confirm Lines { height: auto; max-height: 12; }
     Confirm #keys { dock: bottom; height: 1; }
     """

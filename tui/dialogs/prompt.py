@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from tui.dialogs.base import Dialog
+from tui.dialogs.base import Dialog, plain_title
 from tui.widgets.lines import Lines
 
 Check = Callable[[str], str]
@@ -32,7 +32,7 @@ class Prompt(Dialog[str]):
     def compose(self) -> ComposeResult:
         """Title, input, hint or problem."""
         with Vertical(classes="dialog") as frame:
-            frame.border_title = self._title
+            frame.border_title = plain_title(self._title)
             line = Input(self._value, classes="line", select_on_focus=False)
             line.cursor_blink = False  # a cursor that blinks sends bytes all day
             yield line

@@ -17,7 +17,7 @@ from tui.screens import run_text
 from tui.screens.base import WorkbenchScreen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_curves import CHARTS, LOSS, CurveFeed, Grown, RunCurves
-from tui.screens.run_head import RunHead
+from tui.screens.run_head import RunHead, silence
 from tui.screens.run_log import LogFeed, LogPiece, paragraph_of, paragraphs_of
 from tui.widgets.chart import Chart
 from tui.widgets.gauge import Gauges
@@ -55,6 +55,7 @@ class RunScreen(RunActions, WorkbenchScreen):
         self._curves = RunCurves(run, others)
         self._pane = PANES[0]
         self._chart = 0
+        self._log: LogFeed | None = None
         self._log_watch: Watch | None = None
         self._curve_watch: Watch | None = None
 
@@ -81,7 +82,7 @@ class RunScreen(RunActions, WorkbenchScreen):
         self._set_series()
         self._show_pane()
         run = self.run_id
-        self.watch_data(lambda live: live.run_view(run), self._show, every=TIME_SECONDS)
+        self.watch_data(lambda live: seen(live, run), self._show, every=TIME_SECONDS)
         if self._curves.others:
             self.workbench.poller.ask(lambda live: live.run_list(), self._name_others, self.workbench.report)
 
@@ -97,7 +98,7 @@ class RunScreen(RunActions, WorkbenchScreen):
     def on_screen_suspend(self) -> None:
         """Neither curves nor log are read while nobody sees them."""
         self._stop_curves()
-        self._stop_log()
+        self._watch_log(on_top=False)
 
     @property
     def crumb(self) -> str:
@@ -121,7 +122,8 @@ class RunScreen(RunActions, WorkbenchScreen):
             self._curve_watch.cancel()
             self._curve_watch = None
 
-    def _show(self, view: api.RunView) -> None:
+    def _show(self, answer: tuple[api.RunView, str]) -> None:
+        view, _ = answer
         renamed = self._view is None or self._view.run.name != view.run.name
         self._view = view
         self._curves.labels[self.run_id] = view.run.name
@@ -169,19 +171,19 @@ class RunScreen(RunActions, WorkbenchScreen):
 
     # ----- the log
 
-    def _watch_log(self) -> None:
+    def _watch_log(self, *, on_top: bool = True) -> None:
         """Follow the log while it is in sight."""
-        if self._pane != "log" or self._view is None:
-            self._stop_log()
-        elif self._log_watch is None:
-            self.query_one("#log", Lines).show_paragraphs([])
-            feed = LogFeed(self.workbench.workspace.root / self._view.run.directory / "log.txt")
-            self._log_watch = self.workbench.poller.watch(feed.read, self._add_log, every=LOG_SECONDS)
+        in_sight = on_top and self._pane == "log" and self._view is not None
+        if self._log is None and in_sight and self._view is not None:
+            self._log = LogFeed(self.workbench.workspace.root / self._view.run.directory / "log.txt")
+            self._log_watch = self.workbench.poller.watch(self._log.read, self._add_log, every=LOG_SECONDS)
+        if self._log is not None:
+            self._log.paused = not in_sight
 
-    def _stop_log(self) -> None:
+    def on_unmount(self) -> None:
+        """The screen is left for good."""
         if self._log_watch is not None:
             self._log_watch.cancel()
-            self._log_watch = None
 
     def _add_log(self, added: LogPiece) -> None:
         tail = paragraph_of(added.tail) if added.tail else ()
@@ -257,3 +259,9 @@ class RunScreen(RunActions, WorkbenchScreen):
     def action_back(self) -> None:
         """Back to the list."""
         self.app.pop_screen()
+
+
+def seen(live: api.Live, run: int) -> tuple[api.RunView, str]:
+    """A run, and for how long it has been silent: that changes without a write, and must be told all the same."""
+    view = live.run_view(run)
+    return view, silence(view.run)

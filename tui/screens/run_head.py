@@ -64,7 +64,7 @@ class RunHead(CellWidget):
         filled, track, figure = _progress(run, PROGRESS_CELLS if width >= 60 else 0)
         room = max(8, width - len(filled + track) - width_of(figure) - 3)
         left = cut(f" {SIGNS[state]} {state}", room)
-        rest = cut(f"  {_said(view, state)}", max(0, room - width_of(left)))
+        rest = cut(f"  {_said(view)}", max(0, room - width_of(left)))
         blank = " " * max(0, room - width_of(left) - width_of(rest))
         return line(
             (left, tone),
@@ -78,8 +78,7 @@ class RunHead(CellWidget):
     def _figures(self, view: api.RunView, width: int) -> Strip:
         run, palette = view.run, self.palette
         parts = []
-        lost = api.shown_state(run, clock.now()) == "lost"
-        if view.eta_seconds is not None and not lost:  # how long a silent run will take, nobody knows
+        if view.eta_seconds is not None and not silence(run):  # how long a silent run will take, nobody knows
             parts.append(("left", api.duration(view.eta_seconds)))
         elif run.train_seconds:
             parts.append(("trained in", api.duration(run.train_seconds)))
@@ -103,15 +102,22 @@ class RunHead(CellWidget):
         return line(*pieces)
 
 
-def _said(view: api.RunView, state: str) -> str:
+def _said(view: api.RunView) -> str:
     """The reason of the state, or what was asked for, or for how long a lost run has been silent."""
     run = view.run
-    if state == "lost":
-        since = "never" if run.heartbeat is None else clock.ago(clock.now() - run.heartbeat)
-        return f"no sign of life; last one {since}"
+    if silent := silence(run):
+        return f"no sign of life; last one {silent}"
     if view.pending:
         return f"{' and '.join(view.pending)} was asked for: it answers at its next step"
     return run.reason
+
+
+def silence(run: api.RunRow) -> str:
+    """How long ago a lost run gave its last sign of life; "" for any other."""
+    now = clock.now()
+    if api.shown_state(run, now) != api.LOST:
+        return ""
+    return "never" if run.heartbeat is None else clock.ago(now - run.heartbeat)
 
 
 def _progress(run: api.RunRow, cells: int) -> tuple[str, str, str]:

@@ -33,9 +33,13 @@ class LogFeed:
         self._tail = api.LogTail(file)
         self._numbers = count()
         self._last = LogPiece(-1)
+        self.paused = False
+        """Nobody sees the log: nothing is read until it is in sight again, and nothing is lost."""
 
     def read(self, _live: api.Live) -> LogPiece:
         """The newest piece; the same answer as before as long as there is none."""
+        if self.paused:
+            return self._last
         text, tail = self._tail.read()
         if text or tail != self._last.tail or self._last.number < 0:
             self._last = LogPiece(next(self._numbers), text, tail)

@@ -14,7 +14,7 @@ from engine import api
 from tui.screens.base import WorkbenchScreen
 from tui.screens.run_actions import RunActions
 from tui.screens.runs_data import Course, RunsData, RunsFeed
-from tui.screens.runs_rows import COLUMNS, RunsModel, columns_for, facts
+from tui.screens.runs_rows import RunsModel, columns_for, facts
 from tui.widgets.filterbar import FilterBar
 from tui.widgets.table import Table
 
@@ -43,7 +43,7 @@ class RunsScreen(RunActions, WorkbenchScreen):
 
     def body(self) -> Iterable[Widget]:
         """The table, and the line of the filter."""
-        yield Table(COLUMNS, self._model, frozen_columns=3)
+        yield Table(columns_for(self.app.size.width), self._model, frozen_columns=3)
         yield FilterBar(lambda: api.RUN_FILTER_COLUMNS, "state = running and model contains 4B")
 
     def on_mount(self) -> None:
@@ -52,7 +52,8 @@ class RunsScreen(RunActions, WorkbenchScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow window has less room for names."""
-        self.query_one(Table).set_columns(columns_for(event.size.width))
+        for table in self.query(Table):
+            table.set_columns(columns_for(event.size.width))
 
     def _ask(self) -> None:
         text, feed = self._filter, self._feed

@@ -28,6 +28,8 @@ class RunsData:
     """One answer of the poller."""
 
     rows: tuple[api.RunListRow, ...] = ()
+    running: int = 0
+    """How many give signs of life."""
     lost: frozenset[int] = frozenset()
     progress: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     """Latest loss and seconds a step, of the active runs."""
@@ -54,15 +56,17 @@ class RunsFeed:
             rows = live.run_list(filter_text)
         except api.FilterError as error:
             return RunsData(problem=error)
-        active = [run.id for run in rows if run.state in api.ACTIVE]
+        states = api.ACTIVE
+        active = [run for run in rows if run.state in states]
         now = clock.now()
+        lost = frozenset(run.id for run in active if api.shown_state(run, now) == api.LOST)
+        older = [run for run in rows[NEWEST:] if run.id in self.wanted] if self.wanted else []
         return RunsData(
             rows=rows,
-            lost=frozenset(run.id for run in rows if run.state in api.ACTIVE and api.shown_state(run, now) == "lost"),
-            progress=live.progress(active),
-            courses=self._courses(
-                live, [run for place, run in enumerate(rows) if place < NEWEST or run.id in self.wanted]
-            ),
+            running=len(active) - len(lost),
+            lost=lost,
+            progress=live.progress([run.id for run in active]),
+            courses=self._courses(live, [*rows[:NEWEST], *older]),
         )
 
     def want(self, live: api.Live, runs: Sequence[api.RunListRow]) -> dict[int, Course]:

@@ -14,11 +14,11 @@ from tui.widgets.table import Cell, Column, Table
 COLUMNS = (
     Column("mark", "", 1),
     Column("id", "run", 5, align="right"),
-    Column("name", "name", 21, flex=3),
+    Column("name", "name", 20, flex=3),
     Column("state", "state", 13),
     Column("progress", "progress", 11),
     Column("eta", "left", 6, align="right"),
-    Column("loss", "loss", 7, align="right"),
+    Column("loss", "loss", 8, align="right"),
     Column("spark", "course", SPARK_CELLS),
     Column("trained", "trained", 7, align="right"),
     Column("when", "queued", 12),
@@ -134,8 +134,7 @@ def _progress(run: api.RunListRow, width: int) -> str:
 
 def facts(data: RunsData, filter_text: str, marked: int) -> str:
     """What the screen says of itself in a line."""
-    active = sum(run.state in api.ACTIVE for run in data.rows) - len(data.lost)
-    parts = [f"{len(data.rows)} run{'' if len(data.rows) == 1 else 's'}", f"{active} running"]
+    parts = [f"{len(data.rows)} run{'' if len(data.rows) == 1 else 's'}", f"{data.running} running"]
     if data.lost:
         parts.append(f"{len(data.lost)} lost")
     if marked:

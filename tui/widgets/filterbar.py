@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -40,6 +41,10 @@ class _Words(Suggester):
         self._columns = columns
 
     async def get_suggestion(self, value: str) -> str | None:
+        # In a thread, because the language is imported when somebody first types.
+        return await asyncio.to_thread(self._completed, value)
+
+    def _completed(self, value: str) -> str | None:
         columns = self._columns() if callable(self._columns) else self._columns
         found = [each for each in api.complete_filter(value, len(value), columns) if each.end == len(value)]
         fitting = (value[: each.start] + each.text for each in found)

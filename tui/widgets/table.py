@@ -329,14 +329,14 @@ class Table(CellWidget, can_focus=True):
         parts: list[tuple[str, Style]] = []
         for place, (column, cells) in enumerate(zip(columns, widths, strict=True)):
             if place:
-                parts.append((" " * GAP, palette.header))
+                scrolled = self._left and place == self.frozen_columns
+                parts.append(("‹" if scrolled else " " * GAP, palette.accent if scrolled else palette.header))
             title, style = column.title, palette.header
             if self.sort is not None and self.sort[0] == column.key:
                 title, style = title[: cells - 1] + ("▼" if self.sort[1] else "▲"), palette.accent
             parts.append((fit(title, cells, column.align), style))
-        more = ("‹" if self._left else " ", "›" if self._cut_off(self._text_width(width)) else " ")
-        strip = line(*parts).adjust_cell_length(width - 2, palette.header)
-        return Strip.join([strip, line((more[0], palette.accent), (more[1], palette.accent))])
+        strip = line(*parts).adjust_cell_length(width - 1, palette.header)
+        return Strip.join([strip, line(("›" if self._cut_off(self._text_width(width)) else " ", palette.accent))])
 
     def _row(
         self,
