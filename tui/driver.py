@@ -77,6 +77,14 @@ class TerminalDriver(LinuxDriver):
         """Whether the terminal is ours, and the shell would not know it again."""
         return self._writer_thread is not None and self._writer_thread.is_alive()
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Ask the terminal itself: COLUMNS and LINES of the environment may be those of another one."""
+        try:
+            size = os.get_terminal_size(self.fileno)
+        except OSError:
+            return super()._get_terminal_size()
+        return size.columns, size.lines
+
     def write(self, data: str) -> None:
         """Send text to the terminal; nothing while it belongs to the shell."""
         if self.active:
