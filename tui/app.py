@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from engine.api import Overview  # its module brings SQLite and the store in: not before the first paint
 
 STATUS_SECONDS = 2.0
+COLLECT_AT = (20_000, 10, 10)
+"""Objects more, and collections, until Python looks for garbage among young, middle-aged and all objects. Its own
+thresholds stop the screens for fifty milliseconds whenever ten thousand rows are read."""
 """How often the state of the worker is looked at when nothing is written."""
 
 
@@ -78,6 +81,7 @@ class Workbench(App[None]):
     def _start(self) -> None:
         if not gc.isenabled():  # see engine.cli.entry
             gc.freeze()  # and what is here now stays: no later collection has to look at it
+            gc.set_threshold(*COLLECT_AT)
             gc.enable()
         self.poller.start()
         self._show_problems(self.settings.problems)

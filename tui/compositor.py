@@ -154,6 +154,9 @@ def _between(strip: Strip, left: int, right: int) -> tuple[list[Segment], int, i
     at, first, taken = 0, left, False
     for text, style, _ in strip:
         if single_cells(text):
+            if at + len(text) < left:  # far from the range
+                at += len(text)
+                continue
             part = text[max(0, left - at) : max(0, right - at)]
             at += len(text)
             taken = left < at <= right

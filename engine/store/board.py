@@ -49,6 +49,8 @@ class Board:
     descending: bool
     filter: str
     """As text; empty where nothing was filtered. Untrusted."""
+    limited: bool = False
+    """`rows` are only those that come first (see `BoardQuery.limit`), and `best` is empty."""
 
     def place(self, column: str) -> int:
         """Where the value of a column stands in a row; low, high and n of a score stand behind it."""
@@ -67,20 +69,20 @@ def board(connection: sqlite3.Connection, query: BoardQuery) -> Board:
     if group is None:
         return _arranged(BoardPlan(query, ()), listed, None, [], query.pins)
     scores = scores_of(connection, group)
-    plan = BoardPlan(query, scores)
+    plan = BoardPlan(query, scores, runs=group.runs)
     try:
         found = _rows(connection, plan, group)
     except sqlite3.OperationalError as error:
         if "malformed JSON" not in str(error):
             raise
         # Looking at every recipe first would double the time, and almost none is ever damaged.
-        plan = BoardPlan(query, scores, careful=True)
+        plan = BoardPlan(query, scores, careful=True, runs=group.runs)
         found = _rows(connection, plan, group)
     return _arranged(plan, listed, group, found, query.pins)
 
 
 def _rows(connection: sqlite3.Connection, plan: BoardPlan, group: BoardGroup) -> list[Row]:
-    return connection.execute(plan.statement, (*plan.parameters, *group.key)).fetchall()
+    return connection.execute(plan.statement, (*group.key, *plan.parameters)).fetchall()
 
 
 def empty_board(query: BoardQuery) -> Board:
@@ -122,6 +124,7 @@ def _arranged(
     kept = [row for row in tuned if row[-1]] if plan.filtered else tuned
     references = sorted((row for row in found if row[2] is not None), key=_reference_order)
     places = {run: place for place, run in enumerate(pins)}
+    rows = _cut(_sorted(kept, plan.key, plan.descending), plan)
     pinned = sorted((row for row in tuned if row[1] in places), key=lambda row: places[row[1]]) if places else []
     return Board(
         groups=listed,
@@ -129,14 +132,15 @@ def _arranged(
         columns=plan.columns,
         available=plan.available,
         fields=plan.fields,
-        rows=_cut(_sorted(kept, plan.key, plan.descending), plan),
+        rows=rows[: plan.limit] if plan.limited else rows,
         references=_cut(references, plan),
         pinned=_cut(pinned, plan),
-        best=_best(plan, tuned),
-        total=len(tuned),
+        best={} if plan.limited else _best(plan, tuned),
+        total=group.runs if plan.limited and group is not None else len(tuned),
         sort=plan.sort,
         descending=plan.descending,
         filter=plan.filter,
+        limited=plan.limited,
     )
 
 
@@ -151,9 +155,11 @@ def _sorted(rows: Iterable[Row], key: int, descending: bool) -> list[Row]:
     Like there, numbers stand below text, should a column hold both.
     """
     by_id = sorted(rows, key=itemgetter(0))
-    missing = [row for row in by_id if row[key] is None]
-    texts = [row for row in by_id if isinstance(row[key], str)]
-    numbers = [row for row in by_id if isinstance(row[key], int | float)]
+    kinds = set(map(type, map(itemgetter(key), by_id)))
+    missing = [row for row in by_id if row[key] is None] if type(None) in kinds else []
+    texts = [row for row in by_id if isinstance(row[key], str)] if str in kinds else []
+    only_numbers = not missing and not texts
+    numbers = by_id if only_numbers else [row for row in by_id if isinstance(row[key], int | float)]
     numbers.sort(key=itemgetter(key), reverse=descending)  # stable in both directions: equals stay in order of id
     texts.sort(key=lambda row: row[key].casefold(), reverse=descending)
     return [*texts, *numbers, *missing] if descending else [*numbers, *texts, *missing]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.errors import UsageError
 from engine.filtering import Kind, Node, columns_of, parse, render
 from engine.filtering.near import near_names
-from engine.store.board_columns import BOARD_COLUMNS, DEFAULT_COLUMNS, BoardColumn, score_columns, view_column
+from engine.store.board_columns import (
+    BOARD_COLUMNS,
+    DEFAULT_COLUMNS,
+    BoardColumn,
+    Unit,
+    score_columns,
+    view_column,
+)
 from engine.store.board_groups import GroupKey
 from engine.store.board_sql import Sources
 from engine.store.filter_sql import Condition, FilterColumn, compile_filter
@@ -33,26 +41,49 @@ class BoardQuery:
     """Names of columns in order; empty: the default ones."""
     pins: tuple[int, ...] = ()
     """Runs whose rows are wanted whatever the filter says."""
+    limit: int | None = None
+    """So many rows are enough for now, besides references and pins. It is followed where it saves much time: on a group
+    of many runs, without a filter, sorted by a score."""
 
 
-# A subject is a run or a reference model, and a base in 4 bits is another subject.
+# A subject is a run or a reference model, and a base in 4 bits is another subject. Runs are kept apart from references
+# so that their newest evaluations come straight from the index.
 _STATEMENT = """
+WITH latest AS (
+  SELECT MAX(id) AS id FROM evaluations
+  WHERE state = 'succeeded' AND dataset = ?1 AND question = ?2 AND split = ?3
+    AND cases_fingerprint = ?4 AND protocol_fingerprint = ?5 AND run_id IS NOT NULL
+  GROUP BY run_id
+), untuned AS (
+  SELECT MAX(id) AS id FROM evaluations
+  WHERE state = 'succeeded' AND dataset = ?1 AND question = ?2 AND split = ?3
+    AND cases_fingerprint = ?4 AND protocol_fingerprint = ?5 AND run_id IS NULL
+  GROUP BY reference, model, CASE WHEN json_valid(protocol) THEN json_extract(protocol, '$.quantization') END
+)
 SELECT e.id, e.run_id, e.reference, {selected}
 FROM evaluations e LEFT JOIN runs r ON r.id = e.run_id {joins}
-WHERE e.id IN (
-  SELECT MAX(id) FROM evaluations
-  WHERE state = 'succeeded' AND dataset = ? AND question = ? AND split = ?
-    AND cases_fingerprint = ? AND protocol_fingerprint = ?
-  GROUP BY run_id, reference, model,
-    CASE WHEN run_id IS NULL AND json_valid(protocol) THEN json_extract(protocol, '$.quantization') END)
+WHERE e.id IN (SELECT id FROM untuned UNION ALL {tuned})
 """
+_ALL = "SELECT id FROM latest"
+# Sorted by SQLite in one go: rows that are fetched one by one wait for Python's lock, again and again, while a screen
+# is being made.
+_BEST = """
+SELECT id FROM (
+  SELECT latest.id FROM latest LEFT JOIN scores s ON s.evaluation_id = latest.id AND s.scope = ? AND s.name = ?
+  ORDER BY s.{part} IS NULL, s.{part} {direction}, latest.id LIMIT ?)
+UNION SELECT id FROM latest JOIN evaluations USING (id) WHERE run_id IN (SELECT value FROM json_each(?))
+"""
+MANY = 4
+"""A group has many runs from so many times the limit on."""
 
 
 class BoardPlan:
     """A query, understood for a group with certain scores: which columns there are, and the statement."""
 
-    def __init__(self, query: BoardQuery, scores: Sequence[tuple[str, str]], careful: bool = False) -> None:
-        """`scores`: (scope, name) of what the group has; `careful`: see `Sources`.
+    def __init__(
+        self, query: BoardQuery, scores: Sequence[tuple[str, str]], careful: bool = False, runs: int = 0
+    ) -> None:
+        """`scores`: (scope, name) of what the group has; `careful`: see `Sources`; `runs`: how many it has.
 
         Raises:
             UsageError: there is no such column, or more scores are asked for than one statement can hold.
@@ -79,9 +110,22 @@ class BoardPlan:
             selected.append(_filter_column(sort_column, self.sort, sources).expression)
         condition, parameters = self._condition(tree, sources)
         selected += [condition] if self.filtered else []
-        self.statement = _STATEMENT.format(selected=", ".join(selected), joins=sources.joins)
-        self.parameters: tuple[str | float, ...] = (*parameters, *sources.parameters)
-        """For the statement, before the five parts of the group's key."""
+        self.limit = query.limit
+        self.limited = self._can_be_limited(query, sort_column, runs)
+        """Only the rows that come first are asked for, and those of pinned runs."""
+        tuned, chosen = self._best(query, sort_column) if self.limited else (_ALL, ())
+        self.statement = _STATEMENT.format(selected=", ".join(selected), joins=sources.joins, tuned=tuned)
+        self.parameters: tuple[str | float, ...] = (*parameters, *sources.parameters, *chosen)
+        """For the statement, behind the five parts of the group's key."""
+
+    def _can_be_limited(self, query: BoardQuery, sort: BoardColumn, runs: int) -> bool:
+        many = query.limit is not None and runs >= MANY * query.limit
+        return many and not self.filtered and sort.unit is Unit.SCORE
+
+    def _best(self, query: BoardQuery, sort: BoardColumn) -> tuple[str, tuple[str | float, ...]]:
+        part = ("value", "low", "high", "n")[sort.fields.index(self.sort)]
+        statement = _BEST.format(part=part, direction="DESC" if self.descending else "ASC")
+        return statement, (sort.scope, sort.score, query.limit or 0, json.dumps(query.pins))
 
     def _condition(self, tree: Node | None, sources: Sources) -> Condition:
         owners = {name: column for column in self.available for name in column.fields}

@@ -450,3 +450,40 @@ def test_the_registry_explains_itself() -> None:
     assert {"name", "balanced_accuracy", "sensitivity", "specificity"} <= set(DEFAULT_COLUMNS)
     fields = [field for column in BOARD_COLUMNS.values() for field in column.fields]
     assert len(fields) == len(set(fields))
+
+
+def test_a_limit_gives_the_first_rows_with_references_and_pins_once_there_are_many(
+    writer: Writer, reader: Reader
+) -> None:
+    four(writer)
+    for number in range(8):
+        measured(writer, f"low-{number}", {"balanced_accuracy": 0.1 + 0.01 * number})
+    everything = reader.board(BoardQuery())
+    pinned = everything.rows[-1][1]
+    first = reader.board(BoardQuery(limit=2, pins=(pinned,)))
+    assert first.limited
+    assert first.rows == everything.rows[:2]
+    assert first.references == everything.references
+    assert [row[1] for row in first.pinned] == [pinned]
+    assert first.total == everything.total == len(everything.rows)
+    assert first.best == {}
+    ascending = reader.board(BoardQuery(limit=2, descending=False))
+    assert ascending.rows == reader.board(BoardQuery(descending=False)).rows[:2]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        BoardQuery(limit=100),
+        BoardQuery(limit=2, filter="name contains e or name contains a or name contains low"),
+        BoardQuery(limit=2, sort="name", descending=False),
+    ],
+)
+def test_a_limit_is_not_followed_where_it_saves_nothing(writer: Writer, reader: Reader, query: BoardQuery) -> None:
+    four(writer)
+    for number in range(8):
+        measured(writer, f"low-{number}", {"balanced_accuracy": 0.1 + 0.01 * number})
+    board = reader.board(query)
+    assert not board.limited
+    assert len(board.rows) > 8
+    assert board.best

@@ -52,8 +52,15 @@ def test_wide_characters_change_with_both_of_their_cells() -> None:
 
 
 def test_cells_know_their_characters() -> None:
-    assert [text.rstrip("\0") for text, _ in cells_of(strip("a世e\u0301"))] == ["a", "世", "世", "e\u0301"]
-    assert cells_of(strip("\u0301a")) == [("a", BLUE)]
+    assert [text.rstrip("\0") for text in cells_of(strip("a世e\u0301"))[0]] == ["a", "世", "世", "e\u0301"]
+    assert cells_of(strip("\u0301a")) == (["a"], [BLUE])
+
+
+def test_equal_styles_are_no_change_whatever_objects_they_are() -> None:
+    red, same = Style(color="red", bold=True), Style(color="red", bold=True)
+    assert red is not same
+    assert changed_spans(line(("ab", red)), line(("ab", same))) == []
+    assert changed_spans(line(("ab", red)), line(("a", same), ("b", BLUE))) == [(1, 2)]
 
 
 def test_regions_are_lines_of_the_widget() -> None:

@@ -186,6 +186,29 @@ async def test_intervals_are_text_at_120_and_bars_at_200(workspace: Workspace) -
         await until(pilot, lambda: "●" not in widget_text(table_of(pilot)), "figures alone")
 
 
+async def test_a_long_board_begins_with_its_first_rows_and_gets_the_others(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.leaderboard_data.FIRST_ROWS", 1)
+    with Writer.open(workspace) as writer:
+        measure(writer, "date", all_scores(0.2))
+    shown: list[int] = []
+    show = LeaderboardScreen._show_board
+
+    def noted(screen: LeaderboardScreen, board: api.Board, *, first: bool) -> None:
+        shown.append(len(board.rows))
+        show(screen, board, first=first)
+
+    monkeypatch.setattr(LeaderboardScreen, "_show_board", noted)
+    async with workbench(workspace).run_test(size=(120, 30)) as pilot:
+        await opened(pilot, 4)
+        assert names(pilot) == ["beta", "citrus", "apple", "date"]
+        assert board_of(pilot).model.board is not None
+        assert board_of(pilot).model.board.best, "the best values are those of all rows"
+    assert shown[0] == 1
+    assert shown[-1] == 4
+
+
 async def test_40_by_10_and_back(workspace: Workspace) -> None:
     async with workbench(workspace).run_test(size=(80, 24)) as pilot:
         await opened(pilot)

@@ -86,6 +86,8 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
             board = api.sort_board(board, *self._sort)
         other = before is None or before.group is None or board.group is None or before.group.key != board.group.key
         self._show_board(board, first=other)
+        if data.limited:
+            self._ask(replace(self._asked_for, whole=True))
 
     def _show_board(self, board: api.Board, *, first: bool) -> None:
         self.model.set_board(board, self._data.pins)
@@ -145,7 +147,7 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
         self.app.push_screen(Choose("what is ranked", options, chosen=[board.group.key]), answered)
 
     def _take_group(self, key: api.GroupKey) -> None:
-        self._ask(replace(self._asked_for, group=key))
+        self._ask(replace(self._asked_for, group=key, whole=self._sort is not None))
 
     # ----- order
 

@@ -1,8 +1,9 @@
 """What the leaderboard asks: one group with the columns in sight, those of the details, and the pinned rows.
 
-Ten thousand rows take a sixth of a second to read. They are read again only when an event says that something other
-than progress has changed (renames, tags, notes and changes of state all write events), when other runs are pinned, or
-when something else is asked; otherwise the answer is the same object as before.
+Ten thousand rows take a sixth of a second to read, so a long board is read twice: what comes first at once, all of it
+after that. Rows are read again only when an event says that something other than progress has changed (renames, tags,
+notes and changes of state all write events), when other runs are pinned, or when something else is asked; otherwise the
+answer is the same object as before.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ DETAILS = (
     "peak_rss",
 )
 """Columns that the details of a row need besides those in sight."""
+FIRST_ROWS = 200
+"""So many are read at first of a long board: more than any screen shows."""
 MOST_COLUMNS = 40
 """Of more scores at once one statement could not be made."""
 
@@ -49,6 +52,8 @@ class Wanted:
     filter: str = ""
     columns: tuple[str, ...] | None = None
     """Names in order; empty: the usual ones; None: those that were chosen for this workspace."""
+    whole: bool = False
+    """All rows at once; without it, the first ones are enough where there are very many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,11 @@ class BoardData:
     """Names of the columns that were chosen; empty: the usual ones."""
     problem: api.FilterError | None = None
     """What is wrong with the filter; the rows are then those of the last filter that could be understood."""
+
+    @property
+    def limited(self) -> bool:
+        """Only the first rows are here."""
+        return self.board is not None and self.board.limited
 
 
 class BoardQuestion:
@@ -84,8 +94,8 @@ class BoardQuestion:
         columns = api.chosen_board_columns_from(reader) if wanted.columns is None else wanted.columns
         columns = columns[:MOST_COLUMNS]
         # The reader itself is part of the key: a runs.db that was replaced is read by another one.
-        key = (reader, reader.marks()[0], pins, columns, wanted)
-        if self._known is None or self._known[0] != key:
+        key = (reader, reader.marks()[0], pins, columns, replace(wanted, whole=False))
+        if self._known is None or self._known[0] != key or (wanted.whole and self._known[1].limited):
             data = self._filtered(reader, wanted, columns, pins)
             if self._known is not None and self._known[1] == data:
                 data = self._known[1]
@@ -101,7 +111,8 @@ class BoardQuestion:
         problem = None
         for text in dict.fromkeys((wanted.filter, self._last_filter, "")):
             try:
-                board = read_board(reader, api.BoardQuery(group, text, columns=columns, pins=pins))
+                limit = None if wanted.whole else FIRST_ROWS
+                board = read_board(reader, api.BoardQuery(group, text, columns=columns, pins=pins, limit=limit))
             except api.FilterError as error:
                 problem = problem or error
             else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
+import re
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from operator import is_not, ne, or_
 
 from rich.cells import get_character_cell_size
 from rich.segment import Segment
@@ -20,6 +22,10 @@ from tui.themes import Palette, palette_of
 GAP_CELLS = 6
 """Unchanged cells between two changes are sent again up to this many: moving the cursor costs more than they do."""
 
+MOST_STYLES = 8192
+_STYLES: dict[Style, Style] = {}
+_CHANGES = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % GAP_CELLS)
+"""Cells that differ, those with a small gap between them joined."""
 _PLAIN = Style.null()
 _SECOND = "\0"
 """Marks the second cell of a wide character."""
@@ -111,42 +117,56 @@ def changed_regions(before: Sequence[Strip], after: Sequence[Strip]) -> list[Reg
 
 def changed_spans(old: Strip, new: Strip) -> list[tuple[int, int]]:
     """Half-open column ranges in which two lines differ, those with a small gap between them joined."""
-    spans: list[tuple[int, int]] = []
-    for x, (before, after) in enumerate(zip_longest(cells_of(old), cells_of(new))):
-        if before == after:
-            continue
-        if spans and x - spans[-1][1] <= GAP_CELLS:
-            spans[-1] = (spans[-1][0], x + 1)
-        else:
-            spans.append((x, x + 1))
-    return spans
+    before, after = cells_of(old), cells_of(new)
+    length = max(len(before[0]), len(after[0]))
+    marks = bytes(map(or_, map(ne, *_as_long(before[0], after[0])), map(is_not, *_as_long(before[1], after[1]))))
+    return [found.span() for found in _CHANGES.finditer(marks, 0, length)]
 
 
-def cells_of(strip: Strip) -> list[tuple[str, Style | None]]:
-    """The cells of a line as (character, style); the second cell of a wide character holds it too, and a mark.
+def _as_long(one: Sequence[object], other: Sequence[object]) -> tuple[Iterable[object], Iterable[object]]:
+    """Both with as many items as the longer one has."""
+    missing = len(other) - len(one)
+    if not missing:
+        return one, other
+    return chain(one, repeat(None, max(0, missing))), chain(other, repeat(None, max(0, -missing)))
 
-    A change in a wide character so marks both of its cells, and no second cell is taken for a first. Characters of no
-    width belong to the one before them.
+
+def cells_of(strip: Strip) -> tuple[list[str], list[Style | None]]:
+    """The characters and the styles of the cells of a line; equal styles are one object.
+
+    The second cell of a wide character holds it too, and a mark: a change in a wide character so marks both of its
+    cells, and no second cell is taken for a first. Characters of no width belong to the one before them.
     """
-    cells: list[tuple[str, Style | None]] = []
+    characters: list[str] = []
+    styles: list[Style | None] = []
     for text, style, _ in strip:
         if single_cells(text):
-            cells.extend((character, style) for character in text)
-            continue
-        for character in text:
-            width = get_character_cell_size(character)
-            if width == 0 and cells:
-                _join(cells, character)
-            elif width:
-                cells += [(character, style), (character + _SECOND, style)][:width]
-    return cells
+            characters += text
+        else:
+            for character in text:
+                width = get_character_cell_size(character)
+                if width == 0 and characters:
+                    _join(characters, character)
+                elif width:
+                    characters += [character, character + _SECOND][:width]
+        styles += [_one_of(style)] * (len(characters) - len(styles))
+    return characters, styles
 
 
-def _join(cells: list[tuple[str, Style | None]], character: str) -> None:
+def _join(characters: list[str], character: str) -> None:
     """Add a character of no width to the last one."""
-    before = cells[-2:] if cells[-1][0].endswith(_SECOND) else cells[-1:]
-    joined = before[0][0] + character
-    cells[-len(before) :] = [(joined + mark, style) for mark, (_, style) in zip(("", _SECOND), before, strict=False)]
+    wide = characters[-1].endswith(_SECOND)
+    joined = characters[-2 if wide else -1] + character
+    characters[-2 if wide else -1 :] = [joined, joined + _SECOND] if wide else [joined]
+
+
+def _one_of(style: Style | None) -> Style | None:
+    """The one object that stands for all styles equal to this one: the cells of a line are compared by identity."""
+    if style is None:
+        return None
+    if len(_STYLES) > MOST_STYLES:  # grey levels of images
+        _STYLES.clear()
+    return _STYLES.setdefault(style, style)
 
 
 def line(*parts: tuple[str, Style]) -> Strip:
