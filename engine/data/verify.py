@@ -34,7 +34,8 @@ def verify_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None
         problems.append(Problem("cases.arrow", dataset.record.name, "images or answers differ from the fingerprint"))
     if split_fingerprint(cases) != dataset.record.split_fingerprint:
         problems.append(Problem("cases.arrow", dataset.record.name, "the split differs from its fingerprint"))
-    with ThreadPoolExecutor(CHECK_THREADS) as pool:
+    pool = ThreadPoolExecutor(CHECK_THREADS)
+    try:
         outcomes = pool.map(lambda case: _look(dataset, case), cases)
         for done, (case, outcome) in enumerate(zip(cases, outcomes, strict=True), 1):
             reason = _difference(case, outcome)
@@ -42,6 +43,8 @@ def verify_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None
                 problems.append(Problem("manifest", storable(case.path), reason))
             if progress is not None:
                 progress(done, len(cases))
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever interrupts this does not wait for all the other images
     return problems
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 from data_helpers import make_dataset, png_bytes, write_image
@@ -112,6 +113,27 @@ def test_a_check_finds_what_has_changed_since_the_import(tmp_path):
         ("Femur/Femur_003.png", "the image file is missing"),
     ]
     assert seen[-1] == (5, 5)
+
+
+def test_an_interrupted_check_leaves_the_other_images_alone(tmp_path, monkeypatch):
+    workspace, _ = make_dataset(tmp_path, {"Femur": 60})
+    dataset = open_dataset(workspace, "fetal")
+    told, looked = threading.Event(), []
+
+    def look(_dataset, case):
+        looked.append(case)
+        if len(looked) > 1:
+            told.wait(20)
+        return "damaged"
+
+    def interrupt(_done, _total):
+        threading.Timer(0.05, told.set).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.data.verify._look", look)
+    with pytest.raises(KeyboardInterrupt):
+        verify_dataset(dataset, interrupt)
+    assert len(looked) < 10
 
 
 def test_opening_reads_the_manifest_without_heavy_libraries(tmp_path):
