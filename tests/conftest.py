@@ -1,0 +1,10 @@
+"""What holds for all tests."""
+
+from __future__ import annotations
+
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it runs in the background with ctrl+c ignored; programs that tests start and interrupt would
+    # inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
