@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from engine import api
 
@@ -29,6 +29,7 @@ ASK_AGAIN_SECONDS = 2.0
 STOP_SECONDS = 0.5
 """How long the end of the program may wait for this thread: it may itself wait for somebody's lock."""
 
+Answer = TypeVar("Answer")
 Question: TypeAlias = "Callable[[Live], Any]"
 Deliver = Callable[[Any], None]
 Fail: TypeAlias = "Callable[[SonotuneError], None]"
@@ -237,3 +238,11 @@ def as_told(error: Exception) -> SonotuneError:
         f"{type(error).__name__}: {error}",
         "Runs are not touched by it. Please report it; `sonotune --debug runs` may show where it happens.",
     )
+
+
+def attempt(work: Callable[[], Answer]) -> Answer | api.SonotuneError:
+    """The answer of some work, or the error that ended it, as the user is told of it."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - a fault in a thread must be told, and end nothing
+        return as_told(error)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rich.cells import cell_len, get_character_cell_size, set_cell_size
 
 from engine.api import one_line
 
 ELLIPSIS = "…"
+LONG = 256
+"""Characters of a text that is not kept in mind."""
 
 
 def width_of(text: str) -> int:
@@ -34,6 +38,12 @@ def cut(text: object, width: int) -> str:
     return set_cell_size(short, width - 1).rstrip() + ELLIPSIS
 
 
+@lru_cache(4096)
+def _short(text: str, width: int) -> str:
+    """As `cut`; the same bars and marks stand in many rows."""
+    return cut(text, width)
+
+
 def _without_joiners(text: str) -> str:
     """Without characters of no width at the beginning: they would join what stands beside the text."""
     start = next((place for place, character in enumerate(text) if get_character_cell_size(character)), len(text))
@@ -42,13 +52,22 @@ def _without_joiners(text: str) -> str:
 
 def fit(text: object, width: int, align: str = "left") -> str:
     """`text` on one line in exactly `width` cells; `align` is left, right or center."""
-    short = cut(text, width)
+    string = text if isinstance(text, str) else str(text)
+    if len(string) <= width and string.isascii() and string.isprintable():  # almost all cells of all tables
+        short = string
+    else:
+        short = _short(string, width) if len(string) < LONG else cut(string, width)
     room = width - width_of(short)
     if align == "right":
         return " " * room + short
     if align == "center":
         return " " * (room // 2) + short + " " * (room - room // 2)
     return short + " " * room
+
+
+def counted(number: int, noun: str, none: str = "0") -> str:
+    """`1 run`, `3 runs`; `none` stands for nought."""
+    return f"{number or none} {noun}{'' if number == 1 else 's'}"
 
 
 def wrap(text: object, width: int) -> list[str]:

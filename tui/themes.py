@@ -47,6 +47,11 @@ class Palette:
     shadow: tuple[Style, ...]
     """The raw values behind each smoothed line, in the same order."""
 
+    def named(self, tone: str) -> Style:
+        """The style of that name, such as `bad`."""
+        style: Style = getattr(self, tone)
+        return style
+
 
 @dataclass(frozen=True, slots=True)
 class _Colours:

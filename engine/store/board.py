@@ -67,7 +67,7 @@ def board(connection: sqlite3.Connection, query: BoardQuery) -> Board:
     listed = groups(connection)
     group = _chosen(listed, query.group)
     if group is None:
-        return _arranged(BoardPlan(query, ()), listed, None, [], query.pins)
+        return _arranged(query, BoardPlan(query, ()), listed, None, [])
     scores = scores_of(connection, group)
     plan = BoardPlan(query, scores, runs=group.runs)
     try:
@@ -78,7 +78,7 @@ def board(connection: sqlite3.Connection, query: BoardQuery) -> Board:
         # Looking at every recipe first would double the time, and almost none is ever damaged.
         plan = BoardPlan(query, scores, careful=True, runs=group.runs)
         found = _rows(connection, plan, group)
-    return _arranged(plan, listed, group, found, query.pins)
+    return _arranged(query, plan, listed, group, found)
 
 
 def _rows(connection: sqlite3.Connection, plan: BoardPlan, group: BoardGroup) -> list[Row]:
@@ -88,7 +88,7 @@ def _rows(connection: sqlite3.Connection, plan: BoardPlan, group: BoardGroup) ->
 def empty_board(query: BoardQuery) -> Board:
     """The answer where nothing was recorded yet; it raises what `board` raises."""
     _chosen([], query.group)
-    return _arranged(BoardPlan(query, ()), [], None, [], query.pins)
+    return _arranged(query, BoardPlan(query, ()), [], None, [])
 
 
 def sort_board(board: Board, sort: str, descending: bool) -> Board:
@@ -117,13 +117,13 @@ def _chosen(listed: Sequence[BoardGroup], key: GroupKey | None) -> BoardGroup | 
 
 
 def _arranged(
-    plan: BoardPlan, listed: list[BoardGroup], group: BoardGroup | None, found: Sequence[Row], pins: Sequence[int]
+    query: BoardQuery, plan: BoardPlan, listed: list[BoardGroup], group: BoardGroup | None, found: Sequence[Row]
 ) -> Board:
     """Rows of the statement put where they belong, without what stands behind their fields."""
     tuned = [row for row in found if row[2] is None]
     kept = [row for row in tuned if row[-1]] if plan.filtered else tuned
     references = sorted((row for row in found if row[2] is not None), key=_reference_order)
-    places = {run: place for place, run in enumerate(pins)}
+    places = {run: place for place, run in enumerate(query.pins)}
     rows = _cut(_sorted(kept, plan.key, plan.descending), plan)
     pinned = sorted((row for row in tuned if row[1] in places), key=lambda row: places[row[1]]) if places else []
     return Board(
@@ -132,7 +132,7 @@ def _arranged(
         columns=plan.columns,
         available=plan.available,
         fields=plan.fields,
-        rows=rows[: plan.limit] if plan.limited else rows,
+        rows=rows[: query.limit] if plan.limited else rows,
         references=_cut(references, plan),
         pinned=_cut(pinned, plan),
         best={} if plan.limited else _best(plan, tuned),
@@ -155,11 +155,11 @@ def _sorted(rows: Iterable[Row], key: int, descending: bool) -> list[Row]:
     Like there, numbers stand below text, should a column hold both.
     """
     by_id = sorted(rows, key=itemgetter(0))
-    kinds = set(map(type, map(itemgetter(key), by_id)))
-    missing = [row for row in by_id if row[key] is None] if type(None) in kinds else []
-    texts = [row for row in by_id if isinstance(row[key], str)] if str in kinds else []
-    only_numbers = not missing and not texts
-    numbers = by_id if only_numbers else [row for row in by_id if isinstance(row[key], int | float)]
+    missing, texts, numbers = [], [], by_id
+    if not set(map(type, map(itemgetter(key), by_id))) <= {int, float}:
+        missing = [row for row in by_id if row[key] is None]
+        texts = [row for row in by_id if isinstance(row[key], str)]
+        numbers = [row for row in by_id if isinstance(row[key], int | float)]
     numbers.sort(key=itemgetter(key), reverse=descending)  # stable in both directions: equals stay in order of id
     texts.sort(key=lambda row: row[key].casefold(), reverse=descending)
     return [*texts, *numbers, *missing] if descending else [*numbers, *texts, *missing]

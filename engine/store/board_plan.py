@@ -110,7 +110,6 @@ class BoardPlan:
             selected.append(_filter_column(sort_column, self.sort, sources).expression)
         condition, parameters = self._condition(tree, sources)
         selected += [condition] if self.filtered else []
-        self.limit = query.limit
         self.limited = self._can_be_limited(query, sort_column, runs)
         """Only the rows that come first are asked for, and those of pinned runs."""
         tuned, chosen = self._best(query, sort_column) if self.limited else (_ALL, ())

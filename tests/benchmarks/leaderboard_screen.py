@@ -13,6 +13,7 @@ Each round is a process of its own, turn by turn; figures are medians over the r
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import statistics
 import subprocess
@@ -106,6 +107,8 @@ async def measured(app: App[Any], before_it: str, open_: Any, keys: tuple[str, .
 def ours(workspace: api.Workspace) -> dict[str, Any]:
     from tui.app import Workbench
     from tui.settings import Settings
+
+    gc.disable()  # as `sonotune` starts it, see engine.cli.entry: the app sets its own thresholds after the first paint
 
     def open_(app: App[Any]) -> None:
         assert "tui.screens.leaderboard" not in sys.modules

@@ -30,7 +30,7 @@ WARM_SECONDS = 6.0
 STOCK = (
     "import textual._compositor as c, tui.screens.base as b, tui.dialogs.base as d, tui.widgets.cells as w;"
     "b.TightCompositor = d.TightCompositor = c.Compositor;"
-    "w.changed_regions = lambda old, new: [] if all(a is z or a == z for a, z in zip(old, new))"
+    "w.changed_regions = lambda old, new, known=None: [] if all(a is z or a == z for a, z in zip(old, new))"
     " else [w.Region(0, 0, new[0].cell_length, len(new))];"
 )
 RECIPE = '{"name": "recorded"}'

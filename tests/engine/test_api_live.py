@@ -13,20 +13,19 @@ from typing import Any
 
 import pytest
 from cli_helpers import no_worker
+from run_helpers import ALIVE
 from store_helpers import add_evaluation, add_run, raw, score, workspace_at
 
 from engine.api.live import LONGEST_LINE, Live, LogTail, eta_seconds
 from engine.errors import JobError, StoreError
 from engine.filtering import FilterError
 from engine.jobs.liveness import LOST_AFTER_SECONDS
-from engine.jobs.process import process_start
 from engine.store.reader import Reader
 from engine.store.writer import Writer
 from engine.telemetry import GpuSample, HostSample
 from engine.types import Action, JobKind, State
 from engine.workspace import Workspace
 
-ALIVE = {"host": socket.gethostname(), "pid": os.getpid(), "process_start": process_start(os.getpid()), "device": "cpu"}
 GONE = {"host": socket.gethostname(), "pid": 2**22 + 1, "process_start": 1.0}
 TRAINING = JobKind.TRAINING
 

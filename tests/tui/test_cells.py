@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +14,17 @@ from textual.strip import Strip
 from tui_helpers import HOSTILE, until, widget_text
 
 from tui.themes import CONTRAST, DARK, LIGHT, palette, themes
-from tui.widgets.cells import GAP_CELLS, CellWidget, cells_of, changed_regions, changed_spans, line
+from tui.widgets import cells
+from tui.widgets.cells import (
+    GAP_CELLS,
+    Cells,
+    CellWidget,
+    cells_of,
+    changed_regions,
+    changed_spans,
+    line,
+    scroll_marks,
+)
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
@@ -24,31 +35,35 @@ def strip(text: str, style: Style = BLUE) -> Strip:
     return Strip([Segment(text, style)])
 
 
+def spans(old: Strip, new: Strip) -> list[tuple[int, int]]:
+    return changed_spans(cells_of(old), cells_of(new))
+
+
 def test_equal_lines_have_no_spans() -> None:
-    assert changed_spans(strip("abc"), Strip([Segment("a", BLUE), Segment("bc", BLUE)])) == []
+    assert spans(strip("abc"), Strip([Segment("a", BLUE), Segment("bc", BLUE)])) == []
 
 
 def test_spans_are_the_cells_that_differ_in_text_or_style() -> None:
-    assert changed_spans(strip("a" * 30), strip("b" + "a" * 28 + "c")) == [(0, 1), (29, 30)]
-    assert changed_spans(strip("abc"), Strip([Segment("a", BLUE), Segment("b", RED), Segment("c", BLUE)])) == [(1, 2)]
+    assert spans(strip("a" * 30), strip("b" + "a" * 28 + "c")) == [(0, 1), (29, 30)]
+    assert spans(strip("abc"), Strip([Segment("a", BLUE), Segment("b", RED), Segment("c", BLUE)])) == [(1, 2)]
 
 
 def test_changes_that_are_close_are_sent_together() -> None:
     gap = "." * GAP_CELLS
-    assert changed_spans(strip(f"a{gap}a"), strip(f"b{gap}b")) == [(0, GAP_CELLS + 2)]
-    assert len(changed_spans(strip(f"a{gap}.a"), strip(f"b{gap}.b"))) == 2
+    assert spans(strip(f"a{gap}a"), strip(f"b{gap}b")) == [(0, GAP_CELLS + 2)]
+    assert len(spans(strip(f"a{gap}.a"), strip(f"b{gap}.b"))) == 2
 
 
 def test_a_longer_line_has_changed_to_its_end() -> None:
-    assert changed_spans(strip("ab"), strip("abcd")) == [(2, 4)]
-    assert changed_spans(strip("abcd"), strip("ab")) == [(2, 4)]
+    assert spans(strip("ab"), strip("abcd")) == [(2, 4)]
+    assert spans(strip("abcd"), strip("ab")) == [(2, 4)]
 
 
 def test_wide_characters_change_with_both_of_their_cells() -> None:
-    assert changed_spans(strip("世" * 9), strip("世" * 4 + "界" + "世" * 4)) == [(8, 10)]
-    moved = changed_spans(strip("世" * 9), strip("a" + "世" * 8 + "b"))
+    assert spans(strip("世" * 9), strip("世" * 4 + "界" + "世" * 4)) == [(8, 10)]
+    moved = spans(strip("世" * 9), strip("a" + "世" * 8 + "b"))
     assert moved == [(0, 18)], "the second cell of one character is not the first of the next"
-    assert changed_spans(strip("世x"), strip("世\u0301x")) == [(0, 2)]
+    assert spans(strip("世x"), strip("世\u0301x")) == [(0, 2)]
 
 
 def test_cells_know_their_characters() -> None:
@@ -59,8 +74,28 @@ def test_cells_know_their_characters() -> None:
 def test_equal_styles_are_no_change_whatever_objects_they_are() -> None:
     red, same = Style(color="red", bold=True), Style(color="red", bold=True)
     assert red is not same
-    assert changed_spans(line(("ab", red)), line(("ab", same))) == []
-    assert changed_spans(line(("ab", red)), line(("a", same), ("b", BLUE))) == [(1, 2)]
+    assert spans(line(("ab", red)), line(("ab", same))) == []
+    assert spans(line(("ab", red)), line(("a", same), ("b", BLUE))) == [(1, 2)]
+
+
+def test_cells_that_are_known_are_not_taken_apart_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: dict[int, Cells] = {}
+    drawings = [[strip("same"), strip(text)] for text in ("abc", "abd", "xbd", "xbd", "abd")]
+    found = [changed_regions(before, after, known) for before, after in pairwise(drawings)]
+    assert found == [changed_regions(before, after) for before, after in pairwise(drawings)]
+    assert found[0] == [Region(2, 1, 1, 1)]
+    taken: list[Any] = []
+    monkeypatch.setattr(cells, "cells_of", lambda line: taken.append(line) or cells_of(line))
+    changed_regions(drawings[-1], drawings[0], known)
+    assert taken == [drawings[0][1]]
+
+
+@pytest.mark.parametrize(
+    ("top", "height", "count", "marks"),
+    [(0, 4, 4, "    "), (0, 4, 8, "┃┃  "), (4, 4, 8, "  ┃┃"), (2, 4, 8, " ┃┃ "), (0, 0, 9, ""), (999, 3, 1002, "  ┃")],
+)
+def test_marks_say_where_a_window_stands(top: int, height: int, count: int, marks: str) -> None:
+    assert scroll_marks(top, height, count) == marks
 
 
 def test_regions_are_lines_of_the_widget() -> None:

@@ -25,7 +25,7 @@ from tui_helpers import screen_text, until, workbench
 
 from engine.store.writer import Writer
 from tui.compositor import Paper, Pen, TightCompositor, TightLayout, TightUpdate
-from tui.widgets.cells import CellWidget, changed_spans
+from tui.widgets.cells import CellWidget, cells_of, changed_spans
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
@@ -80,7 +80,7 @@ def partial(lines: Sequence[Strip], spans: list[tuple[int, int, int]], cuts: Seq
 @settings(max_examples=400, deadline=None)
 def test_changed_spans_are_all_that_a_terminal_needs(before: Any, after: Any) -> None:
     old, new = line_of(before), line_of(after)
-    spans = [(0, left, right) for left, right in changed_spans(old, new)]
+    spans = [(0, left, right) for left, right in changed_spans(cells_of(old), cells_of(new))]
     terminal = fresh([old])
     if spans:
         shown(partial([new], spans), terminal)
@@ -108,7 +108,7 @@ def test_one_changed_cell_never_costs_more_than_its_line(pieces: Any, x: int, ch
     if x + width > WIDTH:
         x = WIDTH - width
     new = Strip.join([old.crop(0, x), Strip([Segment(character, style)]), old.crop(x + width, WIDTH)])
-    spans = [(0, left, right) for left, right in changed_spans(old, new)]
+    spans = [(0, left, right) for left, right in changed_spans(cells_of(old), cells_of(new))]
     tight = partial([new], spans).render_segments(CONSOLE) if spans else ""
     assert len(tight.encode()) <= len(layout([new]).render_segments(CONSOLE).encode())
     assert sum(right - left for _, left, right in spans) <= max(8, WIDTH // 2)
@@ -117,7 +117,7 @@ def test_one_changed_cell_never_costs_more_than_its_line(pieces: Any, x: int, ch
 def test_a_digit_at_the_end_of_a_line_costs_a_few_bytes() -> None:
     style = STYLES[1]
     old, new = (Strip([Segment("loss".ljust(60) + digit, style)]) for digit in "12")
-    update = TightUpdate([{0: new}], [(0, *changed_spans(old, new)[0])], [[61]])
+    update = TightUpdate([{0: new}], [(0, *changed_spans(cells_of(old), cells_of(new))[0])], [[61]])
     assert update.render_segments(CONSOLE) == "\x1b[1;61H\x1b[38;2;86;180;233;48;2;16;32;48m2\x1b[0m"
 
 

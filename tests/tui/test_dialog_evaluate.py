@@ -197,6 +197,16 @@ async def test_an_error_closes_the_dialog_and_is_told(tmp_path: Path) -> None:
                 assert not isinstance(pilot.app.screen, EvaluateDialog)
 
 
+async def test_a_fault_of_the_program_closes_the_dialog_too(
+    launched: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "evaluation_choices", lambda *_: 1 / 0)
+    async with running(launched) as pilot:
+        ask_for_evaluation(pilot.app, 1)
+        await until(pilot, lambda: "ZeroDivisionError" in told(pilot), "the fault is told")
+        assert not isinstance(pilot.app.screen, EvaluateDialog)
+
+
 async def test_closing_it_before_it_knows_anything_is_no_harm(launched: Workspace) -> None:
     async with running(launched) as pilot:
         ask_for_evaluation(pilot.app, 1)

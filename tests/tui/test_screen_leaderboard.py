@@ -286,6 +286,8 @@ async def test_the_cursor_goes_up_to_the_references_and_their_details_are_shown(
         assert table_of(pilot).cursor == 2
         await pilot.press("pageup")
         assert table_of(pilot).cursor == 0  # a page ends at the first run
+        await pilot.press("pagedown")
+        assert table_of(pilot).cursor == 2
         await pilot.press("home", "down")
         assert table_of(pilot).cursor == 1
         await pilot.click(BoardTable, offset=(6, 1))

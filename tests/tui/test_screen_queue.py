@@ -140,6 +140,21 @@ async def test_quick_fingers_move_a_job_all_the_way(workspace: Workspace) -> Non
         assert in_order(workspace) == wanted
 
 
+async def test_after_a_fault_of_the_program_jobs_can_be_moved_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Writer.open(workspace) as writer:
+        one, two = ((TRAINING, add_run(writer, name)) for name in ("one", "two"))
+    async with running(workspace) as pilot:
+        await opened(pilot, on=two)
+        with monkeypatch.context() as fault:
+            fault.setattr(api, "move_job", lambda *_: 1 / 0)
+            await pilot.press("K")
+            await until(pilot, lambda: "ZeroDivisionError" in told(pilot), "the fault is told")
+        await pilot.press("K")
+        await until(pilot, lambda: shown(pilot) == [two, one], "the next move is made")
+
+
 async def test_a_moved_job_takes_the_priority_of_its_neighbour(workspace: Workspace) -> None:
     with Writer.open(workspace) as writer:
         urgent, plain = add_run(writer, "urgent", priority=7), add_run(writer, "plain")

@@ -50,9 +50,6 @@ class _Options:
         }
         return [cells[column.key] for column in columns]
 
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        return []
-
 
 class Choose(Dialog[list[Hashable]]):
     """Enter answers with the keys that are chosen: the row under the cursor, or with `several` the marked ones."""

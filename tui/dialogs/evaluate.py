@@ -12,7 +12,8 @@ from textual.containers import Vertical
 
 from engine import api
 from tui.dialogs.base import Dialog
-from tui.text import cut
+from tui.poller import attempt
+from tui.text import counted, cut
 from tui.widgets.lines import Lines, Paragraph
 from tui.widgets.table import Cell, Column, Table
 
@@ -57,14 +58,8 @@ def ask_for_evaluation(workbench: Workbench, run: int) -> None:
             workbench.act(lambda: queue_evaluations(workspace, run, picks))
 
     workbench.push_screen(dialog, answered)
-    workbench.act(lambda: _choices(workspace, run), found)
-
-
-def _choices(workspace: api.Workspace, run: int) -> api.EvaluationChoices | api.SonotuneError:
-    try:
-        return api.evaluation_choices(workspace, run)
-    except api.SonotuneError as error:
-        return error  # the dialog must not stay open and empty
+    # An error is an answer here: the dialog must not stay open and empty.
+    workbench.act(lambda: attempt(lambda: api.evaluation_choices(workspace, run)), found)
 
 
 def queue_evaluations(workspace: api.Workspace, run: int, picks: Sequence[Pick]) -> str:
@@ -84,7 +79,7 @@ def queue_evaluations(workspace: api.Workspace, run: int, picks: Sequence[Pick])
         queued += len(api.evaluate_run(workspace, run, splits, [question])[1])
     if not queued:
         return NOTHING_LEFT
-    said = f"{queued} evaluation{'' if queued == 1 else 's'} queued for run {run}"
+    said = f"{counted(queued, 'evaluation')} queued for run {run}"
     if queued > len(picks):
         return f"{said}: with the reference rows, and validation where the threshold of a test comes from it."
     return f"{said}."
@@ -116,9 +111,6 @@ class _Choices:
             "words": (f" {words}", palette.dim if obstacle else palette.warn),
         }
         return [cells[column.key] for column in columns]
-
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        return []
 
 
 class EvaluateDialog(Dialog[list[Pick]]):

@@ -76,7 +76,7 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
         with Horizontal(id="panes"):
             with Vertical(id="views-pane"):
                 yield Table(VIEW_COLUMNS, self._views, id="views")
-            yield Table(IMAGE_COLUMNS, self._images, frozen_columns=2, id="images")
+            yield Table(IMAGE_COLUMNS, self._images, frozen_columns=2, moved=self._show_image, id="images")
             yield ImagePane(self.workbench.settings.images, id="image")
         yield FilterBar(api.IMAGE_FILTER_COLUMNS, EXAMPLE)
 
@@ -135,7 +135,6 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
 
     # ----- the image under the cursor
 
-    @on(Table.Highlighted, "#images")
     def _show_image(self) -> None:
         items, images, at = self._images.items, self._data.images, self._images_table.cursor
         if images is None or at >= len(items):

@@ -44,9 +44,6 @@ class _Answers:
     def row_key(self, row: int) -> Hashable:
         return self._answers()[row][0]
 
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        return []
-
     def row_cells(self, row: int, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
         palette = self._dialog.query_one(Table).palette
         answers, (answer, images) = self._answers(), self._answers()[row]

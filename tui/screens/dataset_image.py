@@ -11,9 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.messages import Update
 from textual.timer import Timer
-from textual.widget import Widget
 
 from engine import api
 from tui.screens.dataset_descriptions import Descriptions
@@ -164,7 +162,6 @@ class ImagePane(Vertical):
         self.drawn, self._preview = wish, preview
         size = f"{preview.original_width}×{preview.original_height}"
         self.query_one(ImagePreview).show(preview, f"{self._place_words()}{size} {wish.mode}")
-        self._hurry(self.query_one(ImagePreview))
 
     def _place_words(self) -> str:
         """What the caption begins with where nothing else says which image it is."""
@@ -220,16 +217,7 @@ class ImagePane(Vertical):
             lines.show_paragraphs([])
         elif details is not None:
             lines.show_paragraphs(details_paragraphs(details, self._reason or self._known, lines.size))
-            self._hurry(lines)
 
     def on_resize(self) -> None:
         """Titles are long or short by the width."""
         self._show_details()
-
-    def _hurry(self, widget: Widget) -> None:
-        """Let a change go out with that of the list.
-
-        A widget tells its screen of a change a moment later, when the screen is on its way to send the new row of the
-        list; the next frame is 17 to 33 ms away.
-        """
-        self.screen.post_message(Update(widget))

@@ -90,10 +90,6 @@ class ImagesModel:
         """Id of an image."""
         return self.items[row].id
 
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        """None."""
-        return []
-
     def row_cells(self, row: int, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
         """One image."""
         item = self.items[row]

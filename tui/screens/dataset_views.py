@@ -88,10 +88,6 @@ class ViewsModel:
         """Name of the view."""
         return self.rows[row].view if row else ALL_VIEWS
 
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        """None."""
-        return []
-
     def row_cells(self, row: int, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
         """One view."""
         view, palette = self.rows[row], self._table().palette

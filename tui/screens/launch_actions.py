@@ -11,9 +11,9 @@ from textual.screen import Screen
 from engine import api
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.prompt import Prompt
+from tui.poller import attempt
 from tui.screens.launch_model import RecipeForm
 from tui.screens.launch_text import fields_at_fault, launched_words
-from tui.screens.launch_work import attempt
 
 if TYPE_CHECKING:
     from tui.app import Workbench

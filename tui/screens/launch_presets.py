@@ -31,10 +31,6 @@ class PresetsModel:
         """Name of a preset."""
         return self.presets[row].name
 
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        """None."""
-        return []
-
     def row_cells(self, row: int, columns: Sequence[Column], _widths: Sequence[int]) -> list[Cell]:
         """One preset."""
         preset, palette = self.presets[row], self._table().palette
@@ -51,12 +47,7 @@ class PresetTable(Table, inherit_bindings=False):
     HELP_TITLE = "Presets"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Load", id="presets.load", tooltip="Load this preset into the form"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="table.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="table.page_down"),
-        Binding("home,g", "move_to(0)", "First row", show=False, id="table.first"),
-        Binding("end,G", "move_to(-1)", "Last row", show=False, id="table.last"),
+        *Table.bindings_but("table.left", "table.right", "table.open"),
     ]
 
 

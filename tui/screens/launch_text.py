@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from engine import api
 from tui.screens.launch_model import RecipeForm
+from tui.text import counted
 from tui.widgets.lines import Paragraph
 
 NAME_CELLS = 13
@@ -18,7 +17,7 @@ def facts(form: RecipeForm) -> str:
     if form.source.preset and form.source.parent_run_id is not None:
         parts.append(f"clone of run {form.source.parent_run_id}")
     parts += [f"{changed} differ{'s' if changed == 1 else ''}"] if changed else []
-    parts.append(f"{wrong} problem{'s' if wrong != 1 else ''}" if wrong else "no problems")
+    parts.append(counted(wrong, "problem", "no"))
     return " · ".join(parts)
 
 
@@ -117,9 +116,10 @@ def _difference(form: RecipeForm) -> list[Paragraph]:
 
 def launched_words(name: str, launched: api.Launched, notice: str) -> str:
     """What was queued, in a few lines; `notice` says why it does not start yet."""
-    lines = [f"Run {launched.run_id} ({name}) is queued, with {_count(launched.evaluations, 'evaluation')}."]
+    evaluations = counted(len(launched.evaluations), "evaluation", "no")
+    lines = [f"Run {launched.run_id} ({name}) is queued, with {evaluations}."]
     if launched.references:
-        lines.append(f"Its figures will stand beside {_count(launched.references, 'reference row')}, queued too.")
+        lines.append(f"Its figures will stand beside {counted(len(launched.references), 'reference row')}, queued too.")
     return "\n".join([*lines, *([notice] if notice else []), "o opens the run, 3 lists all runs."])
 
 
@@ -127,7 +127,3 @@ def fields_at_fault(form: RecipeForm) -> str:
     """Keys with a problem, in the order of the file, at most six of them."""
     keys = [key for key in form.fields if key in form.check.problems]
     return ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")
-
-
-def _count(things: Sequence[object], name: str) -> str:
-    return f"{len(things) or 'no'} {name}{'' if len(things) == 1 else 's'}"

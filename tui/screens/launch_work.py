@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from engine import api
-from tui.poller import as_told
+from tui.poller import attempt
 
-Answer = TypeVar("Answer")
 Act = Callable[[Callable[[], Any], Callable[[Any], None]], None]
 """Does work in a thread and gives its answer to the second callback, on the thread of the screens."""
-
-
-def attempt(work: Callable[[], Answer]) -> Answer | api.SonotuneError:
-    """The answer of some work, or the error that ended it, as the user is told of it."""
-    try:
-        return work()
-    except Exception as error:  # noqa: BLE001 - a fault in a thread must be told, and end nothing
-        return as_told(error)
 
 
 class Planner:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 
 from engine import api
 from tui.screens.leaderboard_rows import BoardModel, Row
 from tui.screens.leaderboard_table import BoardTable
-from tui.screens.run_actions import RunActions
-from tui.widgets.table import Table
+from tui.screens.run_marks import RunMarks
 
-MOST_MARKED = 5
 MOST_PINNED = 20
 _NOT_HERE = ("stop_run", "cancel_run", "resume_run")
 """Actions on a run that has not ended: what stands here has been trained and measured."""
@@ -24,7 +20,7 @@ _PINNING = threading.Lock()
 """One pin after the other: each reads what is pinned, and writes it with one change."""
 
 
-class BoardActions(RunActions):
+class BoardActions(RunMarks):
     """Mixin of the leaderboard; it says what is shown (`model`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -80,38 +76,16 @@ class BoardActions(RunActions):
 
     # ----- runs
 
-    @on(Table.Opened)
-    def action_open_run(self) -> None:
-        """Open the run under the cursor."""
-        run = self.chosen_run()
-        if run is not None:
-            self.open_runs([run])
-
-    def action_mark(self) -> None:
-        """Mark or unmark the run under the cursor."""
-        run, marked = self.chosen_run(), self.model.marked
-        if run is None:
-            return
-        if run in marked:
-            marked.remove(run)
-        elif len(marked) < MOST_MARKED:
-            marked.append(run)
-        else:
-            self.notify(f"At most {MOST_MARKED} runs fit into one chart.", severity="warning", markup=False)
-        self.query_one(BoardTable).action_move(1)
-        self.query_one(BoardTable).repaint()
+    @property
+    def marked(self) -> list[int]:
+        """The marked runs."""
+        return self.model.marked
 
     def action_overlay(self) -> None:
         """Open the marked runs together; where none is marked, the one under the cursor."""
-        runs = list(self.model.marked) or [run for run in (self.chosen_run(),) if run is not None]
+        runs = list(self.marked) or [run for run in (self.chosen_run(),) if run is not None]
         if runs:
             self.open_runs(runs)
-
-    def open_runs(self, runs: Sequence[int]) -> None:
-        """Open the run screen for one run, with the curves of others beside its own."""
-        from tui.screens.run import RunScreen
-
-        self.app.push_screen(RunScreen(runs[0], tuple(runs[1:])))
 
     def action_pin(self) -> None:
         """Pin or unpin the run under the cursor."""

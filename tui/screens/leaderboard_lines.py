@@ -53,7 +53,7 @@ class Pieces(CellWidget):
         return pack([piece for group in self._groups for piece in group], room)
 
     def _strip(self, pieces: Sequence[Piece], width: int) -> Strip:
-        parts = [(text, getattr(self.palette, tone)) for text, tone in pieces]
+        parts = [(text, self.palette.named(tone)) for text, tone in pieces]
         return line((" ", self.palette.text), *parts).adjust_cell_length(width, self.palette.text)
 
 

@@ -37,8 +37,6 @@ class BoardModel:
         self.marked: list[int] = []
         """Runs whose curves are to be seen together, in the order of marking."""
         self.room = Room.NARROW
-        self.own: frozenset[str] = frozenset()
-        """Keys of the columns whose texts are made here: safe, and a cell a character."""
         self._pinned: frozenset[int] = frozenset()
         self._sources: dict[str, _Source] = {}
 
@@ -52,8 +50,6 @@ class BoardModel:
             self._sources[column.name] = _Source(column, place, False)
             if column.unit is api.Unit.SCORE:
                 self._sources[column.fields[1]] = _Source(column, place, True)
-        words = (api.Unit.TEXT, api.Unit.TAGS)
-        self.own = frozenset(key for key, source in self._sources.items() if source.column.unit not in words) | {SIGNS}
 
     # ----- what a table asks
 
@@ -74,6 +70,10 @@ class BoardModel:
         """One run."""
         return self._cells(self.rows[row], columns, widths)
 
+    def frozen_count(self) -> int:
+        """References and pinned runs."""
+        return len(self.frozen)
+
     def frozen_rows(self, columns: Sequence[Column], widths: Sequence[int]) -> list[list[Cell]]:
         """References, then pinned runs."""
         return [self._cells(row, columns, widths) for row in self.frozen]
@@ -81,8 +81,6 @@ class BoardModel:
     # ----- cells
 
     def _cells(self, row: Row, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
-        if not columns:
-            return []
         palette = self._palette()
         cells = [self._cell(row, column, width, palette) for column, width in zip(columns, widths, strict=True)]
         if row[2] is None:

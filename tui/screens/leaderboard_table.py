@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from tui.screens.leaderboard_columns import SIGNS, room_for, table_columns
 from tui.screens.leaderboard_rows import BoardModel, Row
-from tui.text import fit
-from tui.widgets.cells import line
-from tui.widgets.table import GAP, Cell, Column, Table
+from tui.widgets.table import Column, Table
 
 FROZEN_COLUMNS = 2
-_OTHERWISE = ("table.last",)
-"""Bindings of other tables whose keys `G` and `enter` the screen has."""
 BARE = (Column(SIGNS, "", 2), Column("name", "run", 16, flex=1))
 
 
@@ -26,17 +21,15 @@ class BoardTable(Table, inherit_bindings=False):
     """A cursor below 0 is on a frozen row, -1 on the last of them: they are reached from the first row, upwards."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(each for each in Table.BINDINGS if isinstance(each, Binding) and each.id not in _OTHERWISE),
+        *Table.bindings_but("table.last"),  # the screen has `G`
         Binding("end", "move_to(-1)", "Last row", show=False, id="table.last"),
     ]
 
     model: BoardModel
 
     def __init__(self, model: BoardModel, moved: Callable[[], None]) -> None:
-        """`moved` is called when the cursor is on another row: sooner than `Highlighted` comes, so that what is shown
-        of the row is painted with the cursor and not a frame later."""
-        super().__init__(BARE, model, frozen_columns=FROZEN_COLUMNS)
-        self._moved = moved
+        """`moved`: see `Table`."""
+        super().__init__(BARE, model, frozen_columns=FROZEN_COLUMNS, moved=moved)
 
     # ----- what the screen calls
 
@@ -95,16 +88,12 @@ class BoardTable(Table, inherit_bindings=False):
         super().action_move(by)
 
     def _place(self, row: int) -> None:
-        before, count = self._key, self._frozen_count()
+        count = self._frozen_count()
         if row >= 0 or not count:
             super()._place(row)
         else:
             self.cursor, self._top = max(row, -count), 0
-            self._key = self.cursor_key()
-            if self._key != before:
-                self.post_message(self.Highlighted(self, self._key))
-        if self._key != before:
-            self._moved()
+            self._take_key(self.cursor_key())
 
     def _frozen_place(self) -> int | None:
         """The place of the cursor among the frozen rows."""
@@ -134,32 +123,6 @@ class BoardTable(Table, inherit_bindings=False):
             self.columns = table_columns(board, width)
             self._left = max(0, min(self._left, len(self.columns) - self.frozen_columns - 1))
 
-    def _row(
-        self,
-        cells: Sequence[Cell],
-        columns: Sequence[Column],
-        widths: Sequence[int],
-        width: int,
-        ground: Style | None,
-        mark: str,
-    ) -> Strip:
-        """As every table's row, with as few pieces as there are changes of style: they are what a frame costs."""
-        if ground is not None:
-            return super()._row(cells, columns, widths, width, ground, mark)
-        blank = self.palette.text
-        pieces: list[tuple[list[str], Style]] = []
-        for place, ((text, style), column, room) in enumerate(zip(cells, columns, widths, strict=True)):
-            if not pieces or pieces[-1][1] is not blank:
-                pieces.append(([], blank))
-            pieces[-1][0].append(" " * GAP if place else "")
-            padded = _padded(text, room, column) if column.key in self.model.own else fit(text, room, column.align)
-            if style is blank:
-                pieces[-1][0].append(padded)
-            else:
-                pieces.append(([padded], style))
-        strip = line(*(("".join(texts), style) for texts, style in pieces)).adjust_cell_length(width - 1, blank)
-        return Strip.join([strip, line((mark, self.palette.track))])
-
     def draw(self, width: int, height: int) -> list[Strip]:
         """As every table, and the cursor on a frozen row."""
         strips = super().draw(width, height)
@@ -170,10 +133,3 @@ class BoardTable(Table, inherit_bindings=False):
             cells = self.model.frozen_rows(columns, widths)[place]
             strips[place + 1] = self._row(cells, columns, widths, width, ground, " ")
         return strips
-
-
-def _padded(text: str, room: int, column: Column) -> str:
-    """As `fit`, for a text that needs no care."""
-    if len(text) > room:
-        return fit(text, room, column.align)
-    return text.rjust(room) if column.align == "right" else text.ljust(room)

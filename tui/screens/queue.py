@@ -13,6 +13,7 @@ from textual.widget import Widget
 from engine import api
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.prompt import Prompt
+from tui.poller import attempt
 from tui.screens import queue_text
 from tui.screens.base import WorkbenchScreen
 from tui.screens.queue_data import QueueData, QueueQuestion, Row, WaitingRow
@@ -150,13 +151,8 @@ class QueueScreen(WorkbenchScreen):
         workspace, (kind, job_id, where) = self.workbench.workspace, self._moves.popleft()
         self._moving = True
 
-        def move() -> str | api.SonotuneError:
-            try:
-                return api.move_job(workspace, kind, job_id, where)
-            except api.SonotuneError as error:
-                return error  # the moves after it have to hear of it
-
-        self.workbench.act(move, self._moved)
+        # An error is an answer here: the moves after it have to hear of it.
+        self.workbench.act(lambda: attempt(lambda: api.move_job(workspace, kind, job_id, where)), self._moved)
 
     def _moved(self, answer: str | api.SonotuneError) -> None:
         self._moving = False

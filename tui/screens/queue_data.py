@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engine import api
 from tui import clock
+from tui.text import counted
 
 DETAIL_CHARACTERS = 6_000
 """Of a longer error text only so much is shown: the log has all of it."""
@@ -223,11 +224,11 @@ def _data(
     lost = sum(job.shown_state == api.LOST for job in jobs)
     return QueueData(
         rows=(
-            Heading("by device", _count(len(jobs), "job"), "progress", "left"),
+            Heading("by device", _count(len(jobs)), "progress", "left"),
             *devices,
-            Heading("waiting", _count(len(waiting), "job"), "what keeps it", "prio"),
+            Heading("waiting", _count(len(waiting)), "what keeps it", "prio"),
             *waiting,
-            Heading("ended lately", _count(len(ended), "job"), "why", "when"),
+            Heading("ended lately", _count(len(ended)), "why", "when"),
             *ended,
         ),
         running=len(jobs) - lost,
@@ -240,7 +241,5 @@ def _data(
     )
 
 
-def _count(number: int, noun: str) -> str:
-    if not number:
-        return "none"
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _count(jobs: int) -> str:
+    return counted(jobs, "job") if jobs else "none"

@@ -59,10 +59,6 @@ class QueueModel:
         """One row; None where there is none."""
         return self.data.rows[row] if 0 <= row < len(self.data.rows) else None
 
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        """None."""
-        return []
-
     def row_cells(self, row: int, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
         """One row."""
         found, palette = self.data.rows[row], self._table().palette
@@ -123,7 +119,7 @@ def _place(row: DeviceRow | WaitingRow | EndedRow, palette: Palette) -> Cell:
     if isinstance(row, WaitingRow):
         return f"{row.job.position:>4}", palette.dim if row.job.blocked else palette.text
     state = str(row.job.state)
-    return f"{SIGNS[state]} {state}", tone(palette, TONES[state])
+    return f"{SIGNS[state]} {state}", palette.named(TONES[state])
 
 
 def place_name(row: DeviceRow) -> str:
@@ -192,9 +188,3 @@ def _when(when: float | None, width: int) -> str:
         return whole
     short = clock.time_or_day(when)
     return short[:5] if ":" in short[:3] else short[:6]
-
-
-def tone(palette: Palette, name: str) -> Style:
-    """A style of the palette by its name."""
-    style: Style = getattr(palette, name)
-    return style

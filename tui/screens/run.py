@@ -19,6 +19,7 @@ from tui.screens.run_actions import RunActions
 from tui.screens.run_curves import CHARTS, LOSS, CurveFeed, Grown, RunCurves
 from tui.screens.run_head import RunHead, silence
 from tui.screens.run_log import LogFeed, LogPiece, paragraph_of, paragraphs_of
+from tui.screens.run_marks import MOST_MARKED
 from tui.widgets.chart import Chart
 from tui.widgets.gauge import Gauges
 from tui.widgets.lines import Lines
@@ -27,7 +28,7 @@ from tui.widgets.tabstrip import TabStrip
 PANES = ("curves", "log", "events", "recipe", "scores", "facts")
 TIME_SECONDS = 2.0
 LOG_SECONDS = 0.5
-MOST_OTHERS = 4
+MOST_OTHERS = MOST_MARKED - 1
 
 
 class RunScreen(RunActions, WorkbenchScreen):

@@ -54,13 +54,13 @@ class RunHead(CellWidget):
         if self._view is None:
             return [Strip.blank(width, self.palette.text)] * height
         strips = [self._state(self._view, width), self._figures(self._view, width)]
-        strips += [line((fit(text, width), getattr(self.palette, tone))) for text, tone in self._error_lines(width)]
+        strips += [line((fit(text, width), self.palette.named(tone))) for text, tone in self._error_lines(width)]
         return strips[:height]
 
     def _state(self, view: api.RunView, width: int) -> Strip:
         run, palette = view.run, self.palette
         state = api.shown_state(run, clock.now())
-        tone: Style = getattr(palette, TONES[state])
+        tone = palette.named(TONES[state])
         filled, track, figure = _progress(run, PROGRESS_CELLS if width >= 60 else 0)
         room = max(8, width - len(filled + track) - width_of(figure) - 3)
         left = cut(f" {SIGNS[state]} {state}", room)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from engine import api
 from tui.screens.base import WorkbenchScreen
-from tui.screens.run_actions import RunActions
+from tui.screens.run_marks import MOST_MARKED, RunMarks
 from tui.screens.runs_data import Course, RunsData, RunsFeed
 from tui.screens.runs_rows import RunsModel, columns_for, facts
 from tui.widgets.filterbar import FilterBar
@@ -20,11 +20,10 @@ from tui.widgets.table import Table
 
 TIME_SECONDS = 2.0
 """How often to look again where nothing is written: a silent run must be seen as lost."""
-MOST_MARKED = 5
 NOTHING_YET = "No runs yet. 2 opens the launch form; `sonotune demo` shows the whole path in minutes."
 
 
-class RunsScreen(RunActions, WorkbenchScreen):
+class RunsScreen(RunMarks, WorkbenchScreen):
     """All runs, newest first. A run without a sign of life is shown as lost, never as running."""
 
     TAB = "Runs"
@@ -73,7 +72,7 @@ class RunsScreen(RunActions, WorkbenchScreen):
         self._want_courses()
 
     def _show_facts(self) -> None:
-        self.show_facts(facts(self._model.data, self._filter, len(self._model.marked)))
+        self.show_facts(facts(self._model.data, self._filter, len(self.marked)))
 
     @on(Table.Highlighted)
     def _want_courses(self) -> None:
@@ -103,36 +102,20 @@ class RunsScreen(RunActions, WorkbenchScreen):
 
     # ----- keys
 
-    @on(Table.Opened)
-    def action_open_run(self) -> None:
-        """Open the run under the cursor."""
-        run = self.chosen_run()
-        if run is not None:
-            self.open_runs([run])
+    @property
+    def marked(self) -> list[int]:
+        """The marked runs."""
+        return self._model.marked
 
-    def action_mark(self) -> None:
-        """Mark or unmark the run under the cursor."""
-        run, marked = self.chosen_run(), self._model.marked
-        if run in marked:
-            marked.remove(run)
-        elif run is not None and len(marked) < MOST_MARKED:
-            marked.append(run)
-        elif run is not None:
-            self.notify(f"At most {MOST_MARKED} runs fit into one chart.", severity="warning", markup=False)
+    def marks_changed(self) -> None:
+        """The facts say how many are marked."""
         self._show_facts()
-        self.query_one(Table).action_move(1)
 
     def action_overlay(self) -> None:
         """Open the run under the cursor with the marked ones beside it."""
         run = self.chosen_run()
         if run is not None:
-            self.open_runs([run, *(each for each in self._model.marked if each != run)][:MOST_MARKED])
-
-    def open_runs(self, runs: Sequence[int]) -> None:
-        """Open the run screen for one run, with the curves of others beside its own."""
-        from tui.screens.run import RunScreen
-
-        self.app.push_screen(RunScreen(runs[0], tuple(runs[1:])))
+            self.open_runs([run, *(each for each in self.marked if each != run)][:MOST_MARKED])
 
     def action_filter(self) -> None:
         """Type a filter."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine import api
 from tui import clock
 from tui.screens.runs_data import NO_COURSE, SPARK_CELLS, Course, RunsData
-from tui.text import bar
+from tui.text import bar, counted
 from tui.widgets.table import Cell, Column, Table
 
 COLUMNS = (
@@ -76,10 +76,6 @@ class RunsModel:
         """Id of a run."""
         return self.data.rows[row].id
 
-    def frozen_rows(self, _columns: Sequence[Column], _widths: Sequence[int]) -> list[list[Cell]]:
-        """None: the newest runs are on top anyway."""
-        return []
-
     def row_cells(self, row: int, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
         """One run."""
         run = self.data.rows[row]
@@ -89,7 +85,7 @@ class RunsModel:
         palette = self._table().palette
         if key == "state":
             state = "lost" if run.id in self.data.lost else str(run.state)
-            return f"{SIGNS[state]} {state}", getattr(palette, TONES[state])
+            return f"{SIGNS[state]} {state}", palette.named(TONES[state])
         if key == "mark":
             return ("●" if run.id in self.marked else " "), palette.accent
         if key == "spark":
@@ -134,7 +130,7 @@ def _progress(run: api.RunListRow, width: int) -> str:
 
 def facts(data: RunsData, filter_text: str, marked: int) -> str:
     """What the screen says of itself in a line."""
-    parts = [f"{len(data.rows)} run{'' if len(data.rows) == 1 else 's'}", f"{data.running} running"]
+    parts = [counted(len(data.rows), "run"), f"{data.running} running"]
     if data.lost:
         parts.append(f"{len(data.lost)} lost")
     if marked:

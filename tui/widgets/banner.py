@@ -38,7 +38,7 @@ class Banner(CellWidget):
         lines = self._lines(width)
         if len(lines) > height:
             lines = [each for each in lines if each[1] != "text"]
-        return [line((fit(text, width), getattr(palette, tone))) for text, tone in lines][:height]
+        return [line((fit(text, width), palette.named(tone))) for text, tone in lines][:height]
 
     def _lines(self, width: int) -> list[tuple[str, str]]:
         if self._error is None:

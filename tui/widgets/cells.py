@@ -26,6 +26,8 @@ MOST_STYLES = 8192
 _STYLES: dict[Style, Style] = {}
 _CHANGES = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % GAP_CELLS)
 """Cells that differ, those with a small gap between them joined."""
+Cells = tuple[list[str], list[Style | None]]
+"""The characters and the styles of a line, cell by cell; equal styles are one object."""
 _PLAIN = Style.null()
 _SECOND = "\0"
 """Marks the second cell of a wide character."""
@@ -41,6 +43,8 @@ class CellWidget(Widget):
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(name=name, id=id, classes=classes)
         self._strips: list[Strip] = []
+        self._cells: dict[int, Cells] = {}
+        """Of the lines that have changed lately: the next change need not take them apart again."""
         self._seen = False
         self._ground = _PLAIN
         self._look: object = None
@@ -65,9 +69,10 @@ class CellWidget(Widget):
             base, own = self.background_colors
             self._ground = Style(bgcolor=(base + own).rich_color)
         if whole or len(before) != len(self._strips):
+            self._cells.clear()
             self.refresh()
             return
-        regions = changed_regions(before, self._strips)
+        regions = changed_regions(before, self._strips, self._cells)
         if regions:
             self.refresh(*regions)
 
@@ -105,19 +110,39 @@ class CellWidget(Widget):
         self.repaint(whole=True)
 
 
-def changed_regions(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
-    """Regions, in widget coordinates, of the cells in which two drawings of equal height differ."""
+def scroll_marks(top: int, height: int, count: int) -> str:
+    """One character a row: where a window of `height` rows that begins with row `top` stands among `count` rows."""
+    if count <= height or height < 1:
+        return " " * max(height, 0)
+    length = max(1, height * height // count)
+    first = round(top / (count - height) * (height - length))
+    return " " * first + "┃" * length + " " * (height - first - length)
+
+
+def changed_regions(
+    before: Sequence[Strip], after: Sequence[Strip], known: dict[int, Cells] | None = None
+) -> list[Region]:
+    """Regions, in widget coordinates, of the cells in which two drawings of equal height differ.
+
+    Args:
+        before: the lines that are on the screen.
+        after: those that shall be.
+        known: cells of lines of `before`, by their place; it gets those of `after` instead.
+    """
     regions = []
+    known = {} if known is None else known
     for y, (old, new) in enumerate(zip(before, after, strict=True)):
         if old is new or old == new:
             continue
-        regions += [Region(left, y, right - left, 1) for left, right in changed_spans(old, new)]
+        cells = cells_of(new)
+        spans = changed_spans(known.get(y) or cells_of(old), cells)
+        known[y] = cells
+        regions += [Region(left, y, right - left, 1) for left, right in spans]
     return regions
 
 
-def changed_spans(old: Strip, new: Strip) -> list[tuple[int, int]]:
+def changed_spans(before: Cells, after: Cells) -> list[tuple[int, int]]:
     """Half-open column ranges in which two lines differ, those with a small gap between them joined."""
-    before, after = cells_of(old), cells_of(new)
     length = max(len(before[0]), len(after[0]))
     marks = bytes(map(or_, map(ne, *_as_long(before[0], after[0])), map(is_not, *_as_long(before[1], after[1]))))
     return [found.span() for found in _CHANGES.finditer(marks, 0, length)]
@@ -131,8 +156,8 @@ def _as_long(one: Sequence[object], other: Sequence[object]) -> tuple[Iterable[o
     return chain(one, repeat(None, max(0, missing))), chain(other, repeat(None, max(0, -missing)))
 
 
-def cells_of(strip: Strip) -> tuple[list[str], list[Style | None]]:
-    """The characters and the styles of the cells of a line; equal styles are one object.
+def cells_of(strip: Strip) -> Cells:
+    """The cells of a line.
 
     The second cell of a wide character holds it too, and a mark: a change in a wide character so marks both of its
     cells, and no second cell is taken for a first. Characters of no width belong to the one before them.
@@ -164,7 +189,7 @@ def _one_of(style: Style | None) -> Style | None:
     """The one object that stands for all styles equal to this one: the cells of a line are compared by identity."""
     if style is None:
         return None
-    if len(_STYLES) > MOST_STYLES:  # grey levels of images
+    if len(_STYLES) > MOST_STYLES:  # grey levels of images; cells kept from before then count as changed once
         _STYLES.clear()
     return _STYLES.setdefault(style, style)
 

@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.text import cut, fit, width_of
-from tui.widgets.cells import CellWidget, line
+from tui.widgets.cells import CellWidget, line, scroll_marks
 
 MARK_CELLS, LABEL_CELLS = 3, 23
 LEAST_VALUE, NOTE_FROM = 10, 14
@@ -195,9 +195,10 @@ class Form(CellWidget, can_focus=True):
         if not self._rows:
             return [line((fit(self.empty, width), self.palette.dim))][:height]
         strips = []
+        marks = scroll_marks(self._top, height, len(self._rows))
         for offset, row in enumerate(self._rows[self._top : self._top + height]):
             strip = self._row(row, width - 1, self._top + offset == self._at) if row.key else self._head(row, width - 1)
-            strips.append(Strip.join([strip, line((self._scroll_mark(offset, height), self.palette.track))]))
+            strips.append(Strip.join([strip, line((marks[offset], self.palette.track))]))
         return strips
 
     def _head(self, row: FormRow, width: int) -> Strip:
@@ -232,11 +233,3 @@ class Form(CellWidget, can_focus=True):
         least = min(width_of(cut(value, room)) + 2, room // 3 if row.problem else room * 3 // 5)
         cells = max(LEAST_VALUE, least)
         return fit(value, cells - 2) + "  ", cut(note, room - cells)
-
-    def _scroll_mark(self, offset: int, height: int) -> str:
-        count = len(self._rows)
-        if count <= height:
-            return " "
-        length = max(1, height * height // count)
-        first = round(self._top / (count - height) * (height - length))
-        return "┃" if first <= offset < first + length else " "

@@ -45,7 +45,7 @@ class Header(CellWidget):
     def _first(self, width: int) -> Strip:
         palette = self.palette
         status = self._status_for(width)
-        style: Style = palette.bar + getattr(palette, self._status[1])
+        style = palette.bar + palette.named(self._status[1])
         room = width - width_of(status)
         parts: list[tuple[str, Style]] = []
         used = 0

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from engine.api import one_line
 from tui.text import fit, width_of, wrap
-from tui.widgets.cells import CellWidget, line
+from tui.widgets.cells import CellWidget, line, scroll_marks
 
 Piece = tuple[str, str]
 """Text (may be untrusted) and its tone: the name of a style of the palette."""
@@ -122,25 +121,14 @@ class Lines(CellWidget, can_focus=True):
         last = max(0, self._count() - height)
         self._top = last if self._at_end else min(self._top, last)
         strips = []
+        marks = scroll_marks(self._top, height, self._count())
         window = self._wrapped[self._top : self._top + height]
         tail = self._tail_lines[max(0, self._top - len(self._wrapped)) :]
         for offset, pieces in enumerate([*window, *tail][:height]):
-            text = line(*((piece, self._style(tone)) for piece, tone in pieces))
+            text = line(*((piece, self.palette.named(tone)) for piece, tone in pieces))
             text = text.adjust_cell_length(room, self.palette.text)
-            strips.append(Strip.join([text, line((self._mark(offset, height), self.palette.track))]))
+            strips.append(Strip.join([text, line((marks[offset], self.palette.track))]))
         return strips
-
-    def _style(self, tone: str) -> Style:
-        style: Style = getattr(self.palette, tone)
-        return style
-
-    def _mark(self, offset: int, height: int) -> str:
-        count = self._count()
-        if count <= height:
-            return " "
-        length = max(1, height * height // count)
-        first = round(self._top / (count - height) * (height - length))
-        return "┃" if first <= offset < first + length else " "
 
     def _count(self) -> int:
         return len(self._wrapped) + len(self._tail_lines)

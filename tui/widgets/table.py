@@ -6,7 +6,7 @@ some columns on the left, so that they stay in sight.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.text import fit
-from tui.widgets.cells import CellWidget, line
+from tui.widgets.cells import CellWidget, line, scroll_marks
 
 Cell = tuple[str, Style]
 GAP = 1
@@ -49,16 +49,16 @@ class Model(Protocol):
     def row_cells(self, row: int, columns: Sequence[Column], widths: Sequence[int]) -> list[Cell]:
         """Cells of one row; texts may be untrusted, and are cut or padded to their widths by the table."""
 
-    def frozen_rows(self, columns: Sequence[Column], widths: Sequence[int]) -> list[list[Cell]]:
-        """Rows that stay on top. Also called without columns, to count them."""
-
 
 @runtime_checkable
 class Freezing(Protocol):
-    """What a model may give besides, where making its frozen rows only to count them would cost too much."""
+    """What a model gives besides that has rows which stay on top."""
 
     def frozen_count(self) -> int:
-        """How many rows stay on top."""
+        """How many there are."""
+
+    def frozen_rows(self, columns: Sequence[Column], widths: Sequence[int]) -> list[list[Cell]]:
+        """Their cells."""
 
 
 class Table(CellWidget, can_focus=True):
@@ -76,6 +76,11 @@ class Table(CellWidget, can_focus=True):
         Binding("right,l", "scroll_columns(1)", "Columns to the right", show=False, id="table.right"),
         Binding("enter", "open", "Open", id="table.open", tooltip="Open the row under the cursor"),
     ]
+
+    @classmethod
+    def bindings_but(cls, *ids: str) -> list[Binding]:
+        """Bindings for a table that has other uses for some of these keys."""
+        return [each for each in cls.BINDINGS if isinstance(each, Binding) and each.id not in ids]
 
     @dataclass
     class Highlighted(Message):
@@ -120,14 +125,26 @@ class Table(CellWidget, can_focus=True):
         *,
         frozen_columns: int = 1,
         empty: str = "",
+        moved: Callable[[], None] | None = None,
         id: str | None = None,  # noqa: A002
     ) -> None:
+        """Make the table.
+
+        Args:
+            columns: at first; see `set_columns`.
+            model: where the cells come from.
+            frozen_columns: so many stay in sight on the left.
+            empty: what to say where there is no row.
+            moved: called when the cursor is on another row, sooner than `Highlighted` comes: what it changes is painted
+                together with the cursor, and not a frame later.
+        """
         super().__init__(id=id)
+        self._moved = moved
         self.columns = tuple(columns)
         self.model = model
+        self._freezing = model if isinstance(model, Freezing) else None
         self.frozen_columns = frozen_columns
         self.empty = empty
-        """What to say where there is no row."""
         self.sort: tuple[str, bool] | None = None
         """Key of the column that the rows are sorted by, and whether descending: marks its head."""
         self.cursor = 0
@@ -250,14 +267,18 @@ class Table(CellWidget, can_focus=True):
         if self.cursor >= self._top + body:
             self._top = self.cursor - body + 1
         self._top = min(self._top, max(0, count - body))
-        key = self.cursor_key()
+        self._take_key(self.cursor_key())
+
+    def _take_key(self, key: Hashable | None) -> None:
+        """The cursor is on the row with that key."""
         if key != self._key:
             self._key = key
             self.post_message(self.Highlighted(self, key))
+            if self._moved is not None:
+                self._moved()
 
     def _frozen_count(self) -> int:
-        model = self.model
-        count = model.frozen_count() if isinstance(model, Freezing) else len(model.frozen_rows((), ()))
+        count = 0 if self._freezing is None else self._freezing.frozen_count()
         return min(count, max(0, self.content_size.height - 4))
 
     def _body_rows(self) -> int:
@@ -308,13 +329,14 @@ class Table(CellWidget, can_focus=True):
     def draw(self, width: int, height: int) -> list[Strip]:
         """Head, frozen rows, rows."""
         columns, widths = self._shown(self._text_width(width))
-        frozen = self.model.frozen_rows(columns, widths)[: self._frozen_count()]
         strips = [self._head(columns, widths, width)]
-        strips += [self._row(cells, columns, widths, width, None, " ") for cells in frozen]
+        if self._freezing is not None:
+            frozen = self._freezing.frozen_rows(columns, widths)[: self._frozen_count()]
+            strips += [self._row(cells, columns, widths, width, None, " ") for cells in frozen]
         body, count = height - len(strips), self.model.row_count()
         if not count and body > 0:
             return [*strips, line((fit(self.empty, width), self.palette.dim))][:height]
-        marks = self._scroll_marks(body, count)
+        marks = scroll_marks(self._top, body, count)
         for offset in range(min(body, count - self._top)):
             row = self._top + offset
             ground = None
@@ -347,20 +369,14 @@ class Table(CellWidget, can_focus=True):
         ground: Style | None,
         mark: str,
     ) -> Strip:
-        parts: list[tuple[str, Style]] = []
-        for (text, style), column, room in zip(cells, columns, widths, strict=True):
-            if parts:
-                parts.append((" " * GAP, ground or self.palette.text))
-            # The cursor's ground and ink win over the colours of a cell: it must stand out in every theme.
-            parts.append((fit(text, room, column.align), ground or style))
         blank = ground or self.palette.text
-        strip = line(*parts).adjust_cell_length(width - 1, blank)
+        # As few pieces as there are changes of style: they are what a frame costs.
+        pieces: list[tuple[list[str], Style]] = [([], blank)]
+        for place, ((text, own), column, room) in enumerate(zip(cells, columns, widths, strict=True)):
+            # The cursor's ground and ink win over the colours of a cell: it must stand out in every theme.
+            for part, style in ((" " * GAP if place else "", blank), (fit(text, room, column.align), ground or own)):
+                if pieces[-1][1] is not style:
+                    pieces.append(([], style))
+                pieces[-1][0].append(part)
+        strip = line(*(("".join(texts), style) for texts, style in pieces)).adjust_cell_length(width - 1, blank)
         return Strip.join([strip, line((mark, self.palette.track))])
-
-    def _scroll_marks(self, body: int, count: int) -> str:
-        """One character a row: where the window stands among all rows."""
-        if count <= body or body < 2:
-            return " " * max(body, 0)
-        length = max(1, body * body // count)
-        first = round(self._top / max(1, count - body) * (body - length))
-        return " " * first + "┃" * length + " " * (body - first - length)
