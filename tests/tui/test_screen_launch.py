@@ -771,6 +771,34 @@ async def test_a_recipe_is_saved_and_is_there_as_a_preset(workspace: api.Workspa
         assert form_of(pilot).check.recipe == api.load_recipe(file)
 
 
+async def test_a_saved_recipe_is_a_preset_though_the_list_was_being_read_meanwhile(
+    workspace: api.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, late = threading.Event(), threading.Event()
+    offers, save = api.recipe_offers, api.save_recipe
+
+    def offers_of_before(place: api.Workspace) -> api.RecipeOffers:
+        found = offers(place)
+        read.set()
+        late.wait(20)
+        return found
+
+    def save_after_that(*arguments: Any) -> Path:
+        assert read.wait(20)
+        return save(*arguments)
+
+    async with launch_screen(workspace) as pilot:
+        await type_into(pilot, "name", "mine")
+        await pilot.press("ctrl+s")
+        await dialog(pilot, Prompt)
+        monkeypatch.setattr(api, "recipe_offers", offers_of_before)
+        monkeypatch.setattr(api, "save_recipe", save_after_that)
+        await pilot.press("enter")
+        await until(pilot, lambda: "mine.toml" in toasts(pilot), "it is saved")
+        late.set()
+        await until(pilot, lambda: "mine" in {each.name for each in form_of(pilot).offers.presets}, "it is a preset")
+
+
 async def test_nothing_is_overwritten_without_a_question(workspace: api.Workspace) -> None:
     file = workspace.root / "assets" / "recipes" / "mine.toml"
     file.parent.mkdir(parents=True)

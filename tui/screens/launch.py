@@ -56,6 +56,8 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
         """A recipe that has come before the form could take it."""
         self._asked = False
         """What there is to choose from has been asked for, and is not here yet."""
+        self._outdated = False
+        """The answer on its way may be of before the last change."""
         self._plan: api.LaunchPlan | api.SonotuneError | None = None
         self._planner = Planner(
             lambda work, done: self.workbench.act(work, done),  # noqa: PLW0108 - the app is not known yet
@@ -82,18 +84,26 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
         """Files and datasets may be others than before; the answer also brings pydantic, loaded in a thread."""
         self._ask_offers()
 
-    def _ask_offers(self) -> None:
-        if not self._asked:  # Textual says twice that a screen of a new mode is on top
+    def _ask_offers(self, *, anew: bool = False) -> None:
+        """`anew`: something has changed, and an answer that is on its way already will not do."""
+        if self._asked:  # Textual says twice that a screen of a new mode is on top
+            self._outdated = self._outdated or anew
+        else:
             self._asked = True
             poller = self.workbench.poller
             poller.ask(lambda live: api.recipe_offers(live.workspace), self._show_offers, self._offers_failed)
 
+    def _answered(self) -> None:
+        again, self._asked, self._outdated = self._outdated, False, False
+        if again:
+            self._ask_offers()
+
     def _offers_failed(self, error: api.SonotuneError) -> None:
-        self._asked = False
+        self._answered()
         self.workbench.report(error)
 
     def _show_offers(self, offers: api.RecipeOffers) -> None:
-        self._asked = False
+        self._answered()
         if self.form is None:
             self.form = RecipeForm(offers)
             self._begin(first_preset(offers.presets))
@@ -234,7 +244,7 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
             values = api.recipe_values(form.check.recipe)
             form.load(values, Source(f"recipe {file.stem}", file.stem, form.source.parent_run_id))
             self.show_values()
-            self._ask_offers()
+            self._ask_offers(anew=True)
 
     def commands(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:
         """Every preset, by its name."""
