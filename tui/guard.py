@@ -28,7 +28,9 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 GRACE_SECONDS = 1.0
 """How long the app may take to leave by itself."""
 WRITE_SECONDS = 0.2
-"""How long a terminal that does not read may hold up the last words."""
+"""How long a terminal that does not read may hold up its being restored."""
+WORDS_SECONDS = 0.5
+"""How long it may hold up the last words: they are read by somebody whose machine is only slow."""
 RESET = (
     "\x1b\\"  # ends whatever sequence was cut off
     "\x1b[?2004l\x1b[?7h\x1b[?2048l"  # bracketed paste, line wrap, reports of the size
@@ -117,7 +119,7 @@ class Guard:
         self._restore()
         words = self._app.last_words()
         if words and not self.gone:
-            self._send(f"{words}\n")
+            self._send(f"{words}\n", WORDS_SECONDS)
         os._exit(self.code)
 
     def _restore(self) -> None:
@@ -128,17 +130,18 @@ class Guard:
         driver.silence(WRITE_SECONDS)
         with contextlib.suppress(termios.error):
             termios.tcsetattr(self._terminal, termios.TCSANOW, driver.attrs_before or self._attributes)
-        self._send(RESET)
+        self._send(RESET, WRITE_SECONDS)
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str, seconds: float) -> None:
         """Write to the terminal without ever waiting for it long."""
         with contextlib.suppress(OSError):
             # Opened anew: a descriptor that does not wait would be shared with the shell.
             terminal = os.open(os.ttyname(self._terminal), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
             try:
                 data = text.encode("utf-8", "replace")
-                deadline = time.monotonic() + WRITE_SECONDS
+                deadline = time.monotonic() + seconds
                 while data and select.select([], [terminal], [], max(0.0, deadline - time.monotonic()))[1]:
-                    data = data[os.write(terminal, data) :]
+                    with contextlib.suppress(BlockingIOError):  # called writable, and full all the same
+                        data = data[os.write(terminal, data) :]
             finally:
                 os.close(terminal)

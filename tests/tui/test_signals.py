@@ -136,9 +136,21 @@ def test_a_signal_ends_it_the_terminal_is_restored_and_the_run_goes_on(
         terminal.process.send_signal(number)
         assert terminal.end(BUSY_SECONDS) == 128 + number
         assert_restored(terminal)
-        assert terminal.output.endswith("1 run keeps going; `sonotune` brings you back.\r\n")
+        assert terminal.output[-300:].endswith("1 run keeps going; `sonotune` brings you back.\r\n")
         assert "Traceback" not in terminal.output
     assert job_goes_on(workspace)
+
+
+def test_one_that_takes_long_to_leave_says_its_last_words_all_the_same(workspace: Workspace, job: list[str]) -> None:
+    leave_late = "leave = app.Workbench.run\napp.Workbench.run = lambda self: (leave(self), time.sleep(600))"
+    job[2] = job[2].replace("sys.exit(app.run", f"{leave_late}\nsys.exit(app.run")
+    with Terminal(job) as terminal:
+        wait_painted(terminal)
+        terminal.wait_for("1 running")
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.end(BUSY_SECONDS) == 128 + signal.SIGHUP
+        assert_restored(terminal)
+        assert terminal.output[-300:].endswith("1 run keeps going; `sonotune` brings you back.\r\n")
 
 
 def test_q_ends_it_and_the_run_goes_on(workspace: Workspace, job: list[str]) -> None:
@@ -391,6 +403,6 @@ def test_a_byte_that_is_not_utf_8_harms_nothing(workspace: Workspace) -> None:
 
 
 def test_the_guard_sees_to_it_within_two_seconds() -> None:
-    from tui.guard import GRACE_SECONDS, WRITE_SECONDS
+    from tui.guard import GRACE_SECONDS, WORDS_SECONDS, WRITE_SECONDS
 
-    assert GRACE_SECONDS + 3 * WRITE_SECONDS < END_SECONDS
+    assert GRACE_SECONDS + 2 * WRITE_SECONDS + WORDS_SECONDS < END_SECONDS
