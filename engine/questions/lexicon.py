@@ -14,7 +14,7 @@ NORMAL = re.compile(r"n+(?:or?|r)m[aeiou]?l{1,2}(?:ly|s)?|nml|nroma?l|norm?aml|w
 
 ABNORMAL_QUALIFIER = re.compile(
     r"(?:ab+n?o?r?|an+o?r|abnro|un+or)m[aeiou]?l{1,2}(?:ly|s)?|anomalous|pathologic(?:al)?|unusual|suspicious|concerning"
-    r"|remarkable|malformed"
+    r"|remarkable|malformed|abnorm?aml"
 )
 ABNORMAL_NOUN = re.compile(
     r"ab+n?o?r?m[aeiou]?l{1,2}(?:it|at|t)(?:y|ys|ies)|anomal(?:y|ies)|patholog(?:y|ies)|malformations?|concerns?|issues?"
