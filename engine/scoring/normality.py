@@ -17,11 +17,16 @@ from math import isfinite
 import numpy as np
 
 from engine.scoring.binary import auroc, balanced_accuracy, matthews
-from engine.scoring.intervals import Counts, Figures, percentile_interval, resampled_counts, wilson
+from engine.scoring.calibration import brier, calibration_error, width_bins
+from engine.scoring.intervals import Counts, Figures, percentile_interval, resampled_counts
+from engine.scoring.rates import proportion
 from engine.types import Score, Verdict
 
 NO_THRESHOLD = 0.5
 """Threshold where none can be chosen."""
+
+BOOTSTRAPPED = ("balanced_accuracy", "mcc", "auroc", "brier", "ece")
+"""Names of the figures whose intervals come from the bootstrap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,9 @@ def score_normality(
 ) -> list[Score]:
     """Every score of Q7, in scope `all` and in `view:NAME` for each view in alphabetical order.
 
-    Proportions have Wilson intervals; balanced accuracy, MCC and AUROC the percentile interval of a bootstrap
-    stratified by class. Where a class has no case, the figures that need it are None; n says how many cases there were.
+    Proportions have Wilson intervals; balanced accuracy, MCC, AUROC, Brier score and expected calibration error the
+    percentile interval of a bootstrap stratified by class. Where a class has no case, the figures that need it are
+    None; n says how many cases there were. Calibration is that of the given share of abnormal cases.
 
     Args:
         rows: the cases; an empty list gives no score.
@@ -126,11 +132,11 @@ def _scope_scores(
         int(positives[called].sum()), int(positives.sum()), int(negatives[~called].sum()), int(negatives.sum())
     )
     yield from _proportions(scope, "", tally)
-    yield from _bootstrapped(scope, positives, negatives, called, seed, resamples)
+    yield from _bootstrapped(scope, (scores, positives, negatives), called, seed, resamples)
     text = _tally_of_text(spoken)
     yield from _proportions(scope, "text_", text)
     yield _balanced_text(scope, text, seed, resamples)
-    yield _proportion(scope, "unparseable_rate", sum(row.verdict is Verdict.UNPARSEABLE for row in rows), len(rows))
+    yield proportion(scope, "unparseable_rate", sum(row.verdict is Verdict.UNPARSEABLE for row in rows), len(rows))
 
 
 def _tally_of_text(rows: Sequence[ScoredCase]) -> _Tally:
@@ -141,36 +147,37 @@ def _tally_of_text(rows: Sequence[ScoredCase]) -> _Tally:
 
 def _proportions(scope: str, prefix: str, tally: _Tally) -> Iterator[Score]:
     right, n = tally.hits + tally.rejections, tally.positives + tally.negatives
-    yield _proportion(scope, f"{prefix}accuracy", right, n)
-    yield _proportion(scope, f"{prefix}sensitivity", tally.hits, tally.positives)
-    yield _proportion(scope, f"{prefix}specificity", tally.rejections, tally.negatives)
-
-
-def _proportion(scope: str, name: str, successes: int, n: int) -> Score:
-    low, high = wilson(successes, n)
-    return Score(scope, name, successes / n if n else None, low, high, n)
+    yield proportion(scope, f"{prefix}accuracy", right, n)
+    yield proportion(scope, f"{prefix}sensitivity", tally.hits, tally.positives)
+    yield proportion(scope, f"{prefix}specificity", tally.rejections, tally.negatives)
 
 
 def _bootstrapped(
-    scope: str, positives: Counts, negatives: Counts, called: np.ndarray, seed: tuple[int, int], resamples: int
+    scope: str, by_score: tuple[Figures, Counts, Counts], called: np.ndarray, seed: tuple[int, int], resamples: int
 ) -> Iterator[Score]:
-    """Balanced accuracy, MCC and AUROC; all three from the same resamples."""
+    """Figures of both classes and figures of calibration; all from the same resamples."""
+    scores, positives, negatives = by_score
     pos, neg = int(positives.sum()), int(negatives.sum())
-    names = ("balanced_accuracy", "mcc", "auroc")
-    if not pos or not neg:
-        yield from (Score(scope, name, None, None, None, pos + neg) for name in names)
+    of_both = ("balanced_accuracy", "mcc", "auroc") if pos and neg else ()
+    names = of_both + (("brier", "ece") if len(scores) else ())
+    yield from (Score(scope, name, None, None, None, pos + neg) for name in BOOTSTRAPPED if name not in names)
+    if not names:
         return
+    bins = width_bins(scores)
 
     def figures(drawn_pos: Counts, drawn_neg: Counts) -> Figures:
-        hits = np.asarray(drawn_pos[:, called].sum(axis=1), dtype=np.int64)
-        rejections = np.asarray(drawn_neg[:, ~called].sum(axis=1), dtype=np.int64)
-        return np.stack(
-            [
+        floats = drawn_pos.astype(np.float64), drawn_neg.astype(np.float64)  # multiplied by the fast library
+        rows = []
+        if of_both:
+            hits = np.asarray(floats[0] @ called, dtype=np.int64)
+            rejections = np.asarray(floats[1] @ ~called, dtype=np.int64)
+            rows += [
                 balanced_accuracy(hits, pos, rejections, neg),
                 matthews(hits, pos, rejections, neg),
                 auroc(drawn_pos, drawn_neg),
             ]
-        )
+        rows += [brier(scores, *floats), calibration_error(scores, *floats, bins)]
+        return np.stack(rows)
 
     values = figures(positives[None], negatives[None])[:, 0]
     generator = np.random.default_rng(seed)
