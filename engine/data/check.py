@@ -16,6 +16,9 @@ from pathlib import Path
 
 from engine.data.paths import RejectedError, locate
 
+CHECK_VERSION = 1
+"""Of the rules below; facts that another version learned are not taken over."""
+
 MAX_FILE_BYTES = 128 * 1024**2
 MAX_PIXELS = 64_000_000
 """More than any ultrasound machine writes; beyond it a small file could fill the memory (decompression bomb)."""
@@ -47,14 +50,20 @@ def check_image(root: Path, path: str) -> ImageFacts | str:
         Its hash and size in pixels, or in one phrase why it cannot be used. Never raises for what a file holds.
     """
     try:
-        data = _read(locate(root, path))
+        return check_file(locate(root, path))
+    except RejectedError as rejected:
+        return rejected.reason
+
+
+def check_file(file: Path) -> ImageFacts | str:
+    """`check_image` for a file that was located before."""
+    try:
+        data = _read(file)
         width, height = _dimensions(data)
         if width < 1 or height < 1:
             raise _UnsoundError("the image has no pixels")
         if width * height > MAX_PIXELS:
             raise _UnsoundError(f"{width} x {height} pixels, more than the limit of {MAX_PIXELS:,}")
-    except RejectedError as rejected:
-        return rejected.reason
     except _UnsoundError as unsound:
         return str(unsound)
     return ImageFacts(hashlib.sha256(data).hexdigest(), width, height)

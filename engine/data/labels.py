@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from engine.questions.parsing import parse_normality
 from engine.questions.prompts import REPORT_ID, report_text
@@ -21,7 +22,13 @@ def case_label(answers: Mapping[str, str]) -> str:
 def case_verdict(answers: Mapping[str, str]) -> Verdict | None:
     """Verdict of the Q7 answer; None where there is none."""
     answer = answers.get("Q7")
-    return None if answer is None else parse_normality(answer)
+    return None if answer is None else _verdict(answer)
+
+
+@lru_cache(maxsize=4096)
+def _verdict(answer: str) -> Verdict:
+    """Thousands of images share a few dozen answers, and an import asks three times for each."""
+    return parse_normality(answer)
 
 
 def target_text(answers: Mapping[str, str], question: str) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path, PurePosixPath
 
 MAX_ITEM = 300
@@ -88,6 +90,44 @@ def locate(root: Path, path: str) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         raise RejectedError(storable(path), f"the image file cannot be reached: {_cause(error)}") from None
     return found
+
+
+class Finder:
+    """`locate` for many images of one root: each folder is resolved once, and a plain file costs one `lstat`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[str, str] = {}
+
+    def find(self, path: str) -> tuple[Path, os.stat_result]:
+        """The regular file behind `path`, and what its folder says of it.
+
+        Raises:
+            RejectedError: as `locate` does.
+        """
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = self._resolve(folder)
+        file = f"{self._folders[folder]}/{name}"
+        try:
+            facts = os.lstat(file)
+        except (OSError, ValueError):
+            facts = None
+        if facts is not None and stat.S_ISREG(facts.st_mode):
+            return Path(file), facts
+        found = locate(self._root, path)  # a link, or nothing usable: the whole proof, or the reason
+        try:
+            return found, found.stat()
+        except OSError as error:
+            raise RejectedError(storable(path), f"the image file cannot be reached: {_cause(error)}") from None
+
+    def _resolve(self, folder: str) -> str:
+        """Where `folder` really lies; a place that holds nothing when that is not under the root."""
+        try:
+            real = (self._root / folder).resolve(strict=True)
+            return str(real) if real.is_relative_to(self._root.resolve()) else "/dev/null"
+        except (OSError, RuntimeError, ValueError):
+            return "/dev/null"
 
 
 def _cause(error: Exception) -> str:

@@ -78,6 +78,8 @@ def test_an_import_leaves_no_temporary_files(tmp_path):
         "manifest.json",
         "cases.arrow",
         "problems.json",
+        "tolerances.json",
+        "files.json",
     }
 
 
@@ -120,7 +122,7 @@ def test_an_interrupted_check_leaves_the_other_images_alone(tmp_path, monkeypatc
     dataset = open_dataset(workspace, "fetal")
     told, looked = threading.Event(), []
 
-    def look(_dataset, case):
+    def look(_dataset, case, _known):
         looked.append(case)
         if len(looked) > 1:
             told.wait(20)

@@ -1,58 +1,72 @@
-"""One line of a chat file: an image and its questions with answers.
+"""One record of a chat file: an image and its questions with answers.
 
 The form is {"messages": [{"role", "content"}, ...], "images": ["<View>/<file>"]}; content is a string or a list of
-{"type": "image"} and {"type": "text", "text"} items. A line may hold several question/answer pairs.
+{"type": "image"} and {"type": "text", "text"} items. A record may hold several question/answer pairs. Other tools use
+other words for the same (`conversations`, `from`, `value`, `human`, `gpt`): a `ChatForm` says which.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from engine.data.importers.parsed import ParsedLine
 from engine.data.importers.recognise import recognise_question
-from engine.data.paths import RejectedError, is_encodable, normalise_path, storable, view_of
-
-KNOWN_KEYS = frozenset({"messages", "images"})
-KNOWN_MESSAGE_KEYS = frozenset({"role", "content"})
+from engine.data.paths import RejectedError, normalise_path, storable, view_of
 
 
-@dataclass(slots=True)
-class ParsedLine:
-    """What one line says."""
+@dataclass(frozen=True, slots=True)
+class ChatForm:
+    """The words by which a chat record names its parts."""
 
-    path: str
-    """Normalised image path; its first folder is the view."""
-    answers: list[tuple[str, str]] = field(default_factory=list)
-    """(question id, raw answer)."""
-    faults: list[RejectedError] = field(default_factory=list)
-    """Pairs of this line that cannot be used."""
-    unknown_keys: list[str] = field(default_factory=list)
-    """Keys without a meaning here; the import counts them and goes on."""
+    messages: str = "messages"
+    images: str = "images"
+    role: str = "role"
+    content: str = "content"
+    user: str = "user"
+    assistant: str = "assistant"
+    system: str = "system"
+    extra: frozenset[str] = frozenset()
+    """Other keys of a record that have a meaning elsewhere, and are no surprise."""
+
+
+CHAT = ChatForm()
+"""The form of the user's own files."""
 
 
 def parse_line(raw: bytes) -> ParsedLine:
-    """Read one line.
+    """Read one line of chat JSONL.
 
     Raises:
         RejectedError: nothing of the line can be used, and why.
     """
-    entry = _decode(raw)
-    path = _image_path(entry)
-    messages = entry.get("messages")
+    return parse_record(_decode(raw), CHAT)
+
+
+def parse_record(entry: Mapping[str, Any], form: ChatForm) -> ParsedLine:
+    """Read one record.
+
+    Raises:
+        RejectedError: nothing of it can be used, and why.
+    """
+    path = _image_path(entry, form)
+    messages = entry.get(form.messages)
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise RejectedError(storable(path), "no list of messages")
-    line = ParsedLine(path, unknown_keys=[storable(key, 40) for key in entry if key not in KNOWN_KEYS])
+        raise RejectedError(storable(path), f"no list of {form.messages}")
+    known = {form.messages, form.images, *form.extra}
+    line = ParsedLine(path, unknown_keys=[storable(key, 40) for key in entry if key not in known])
+    inner = {form.role, form.content}
     for message in messages:
-        line.unknown_keys += [f"messages.{storable(key, 40)}" for key in message if key not in KNOWN_MESSAGE_KEYS]
-    for pair in _pairs(messages):
+        line.unknown_keys += [f"{form.messages}.{storable(key, 40)}" for key in message if key not in inner]
+    for pair in _pairs(messages, form):
         try:
-            line.answers.append(_answer(path, *pair))
+            _take_answer(line, *pair)
         except RejectedError as fault:
             line.faults.append(fault)
     if not line.answers and not line.faults:
-        raise RejectedError(storable(path), "no user message")
+        raise RejectedError(storable(path), f"no {form.user} message")
     return line
 
 
@@ -71,10 +85,12 @@ def _decode(raw: bytes) -> dict[str, Any]:
     return entry
 
 
-def _image_path(entry: Mapping[str, Any]) -> str:
-    images = entry.get("images")
+def _image_path(entry: Mapping[str, Any], form: ChatForm) -> str:
+    images = entry.get(form.images)
+    if isinstance(images, str):
+        images = [images]
     if not isinstance(images, list) or not images:
-        raise RejectedError(storable(json.dumps(entry)[:400], 120), "no list of images")
+        raise RejectedError(storable(json.dumps(entry, default=repr)[:400], 120), f"no list of {form.images}")
     if len(images) != 1:
         raise RejectedError(storable(repr(images)), f"{len(images)} images in one line; one is supported")
     path = normalise_path(images[0])
@@ -82,43 +98,51 @@ def _image_path(entry: Mapping[str, Any]) -> str:
     return path
 
 
-def _pairs(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[object, object]]:
+def _pairs(messages: Sequence[Mapping[str, Any]], form: ChatForm) -> Iterator[tuple[object, object]]:
     """User and assistant contents in turn; None stands for the half that is missing."""
     asked: tuple[object] | None = None
     for message in messages:
-        match message.get("role"):
-            case "system":
-                continue
-            case "user":
-                if asked:
-                    yield asked[0], None
-                asked = (message.get("content"),)
-            case "assistant":
-                yield (asked[0] if asked else None), message.get("content")
-                asked = None
-            case _:
-                yield None, None
+        role, content = message.get(form.role), message.get(form.content)
+        if role == form.system:
+            continue
+        if role == form.user:
+            if asked:
+                yield asked[0], None
+            asked = (content,)
+        elif role == form.assistant:
+            yield (asked[0] if asked else None), content
+            asked = None
+        else:
+            yield None, None
     if asked:
         yield asked[0], None
 
 
-def _answer(path: str, asked: object, answered: object) -> tuple[str, str]:
+def _take_answer(line: ParsedLine, asked: object, answered: object) -> None:
     if asked is None:
-        raise RejectedError(storable(path), "a message that is neither system, user nor assistant in turn")
-    prompt, answer = _text(asked), _text(answered)
+        raise RejectedError(storable(line.path), "a message that is neither system, user nor assistant in turn")
+    prompt, answer = text_of(asked), text_of(answered)
     if prompt is None:
-        raise RejectedError(storable(path), "the user message has no text")
+        raise RejectedError(storable(line.path), "the user message has no text")
+    take_pair(line, prompt, answer)
+
+
+def take_pair(line: ParsedLine, prompt: str, answer: str | None) -> None:
+    """Add the answer to the question that `prompt` asks.
+
+    Raises:
+        RejectedError: the question is none of the eight, or there is no answer.
+    """
     question = recognise_question(prompt)
     if question is None:
-        raise RejectedError(storable(path), f"unknown question: {storable(prompt.strip(), 80)}")
+        raise RejectedError(storable(line.path), f"unknown question: {storable(prompt.strip(), 80)}")
     if answer is None or not answer.strip():
-        raise RejectedError(storable(path), f"no answer to {question}")
-    if not is_encodable(answer):
-        raise RejectedError(storable(path), f"the answer to {question} is not valid Unicode")
-    return question, answer
+        raise RejectedError(storable(line.path), f"no answer to {question}")
+    line.answer(question, answer)
 
 
-def _text(content: object) -> str | None:
+def text_of(content: object) -> str | None:
+    """The text of a message: the string itself, or its text items one below the other; None where there is none."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):

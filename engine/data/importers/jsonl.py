@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 from engine.data.files import check_name, import_lock
-from engine.data.importers.assemble import ImportRequest, Progress, assemble
 from engine.data.importers.chat import parse_line
 from engine.data.importers.collect import Collector
-from engine.data.importers.publish import Recorder, publish, require_replaceable
+from engine.data.importers.pipeline import Gathered, import_gathered, require_folder
+from engine.data.importers.publish import Recorder
+from engine.data.importers.report import Tolerances
+from engine.data.importers.request import Measured, Progress, SourceOptions
 from engine.data.paths import RejectedError, storable
-from engine.data.split import DEFAULT_SHARES
 from engine.errors import DataError
 from engine.types import DatasetRecord
 from engine.workspace import Workspace
@@ -27,51 +27,48 @@ def import_jsonl(
     file: Path,
     image_root: Path,
     *,
-    split_seed: int = 0,
-    shares: tuple[float, float, float] = DEFAULT_SHARES,
+    split_seed: int | None = None,
+    shares: tuple[float, float, float] | None = None,
     replace: bool = False,
     progress: Progress | None = None,
+    recorder: Recorder | None = None,
+    measured: Measured | None = None,
+) -> DatasetRecord:
+    """Import a chat file into `datasets/<name>/`; see `import_chat_lines`, which takes the options in one value."""
+    options = SourceOptions(split_seed, shares, replace, progress=progress, measured=measured)
+    return import_chat_lines(workspace, name, file, image_root, options, recorder)
+
+
+def import_chat_lines(
+    workspace: Workspace,
+    name: str,
+    file: Path,
+    image_root: Path,
+    options: SourceOptions,
     recorder: Recorder | None = None,
 ) -> DatasetRecord:
     """Import a chat file into `datasets/<name>/`.
 
     Lines and images that cannot be used are left out, counted, and listed with their reasons in `Dataset.problems`.
-    The same content imported again gives the same fingerprints, whatever the order of its lines.
+    The same content gives the same fingerprint, whatever the order of its lines.
 
     Args:
         image_root: folder to which the image paths are relative; the first folder of a path is the view.
-        split_seed: seed of the stratified split.
-        shares: of train, validation and test.
-        replace: whether a dataset of this name with other content may be replaced.
-        progress: called with (images checked, images).
         recorder: called at the end with the record and one row an image.
 
     Raises:
         DataError: file or image root are missing, nothing usable is in it, or the name is taken by other content; an
             existing dataset then stays as it was.
     """
-    request = ImportRequest(check_name(name), "jsonl", split_seed, shares, replace)
-    if not image_root.is_dir():
-        raise DataError(
-            f"The image root {storable(str(image_root))} is no folder.",
-            "Image paths in the file are relative to it.",
-            "Pass the folder that holds one folder a view.",
-        )
+    check_name(name)
+    require_folder(image_root)
     with import_lock(workspace, name):
-        collector = _collect(file)
-        entries = collector.entries()
-        options = {
-            "file": storable(file.name),
-            "repeated_lines": collector.repeats,
-            "unknown_keys": dict(collector.unknown_keys.most_common(50)),
-        }
-        request = dataclasses.replace(request, options=options)
-        new = assemble(workspace, request, entries, collector.problems(), root=image_root.resolve(), progress=progress)
-        require_replaceable(workspace, request, new)
-        return publish(workspace, new, recorder)
+        gathered = gather_lines(file)
+        return import_gathered(workspace, name, "jsonl", gathered, image_root.resolve(), options, recorder)
 
 
-def _collect(file: Path) -> Collector:
+def gather_lines(file: Path) -> Gathered:
+    """Read a chat file to its end; DataError where it cannot be read."""
     collector = Collector(file.name)
     try:
         for number, raw in _lines(file):
@@ -83,12 +80,26 @@ def _collect(file: Path) -> Collector:
             except RejectedError as rejected:
                 collector.reject(number, rejected.item, rejected.reason)
     except OSError as error:
-        raise DataError(
-            f"The file {storable(str(file))} cannot be read.",
-            error.strerror or str(error),
-            "Check the path and its permissions.",
-        ) from error
-    return collector
+        raise unreadable(file, error) from error
+    return Gathered(collector, Tolerances(file.name), chat_options(file, collector))
+
+
+def chat_options(file: Path, collector: Collector) -> dict[str, object]:
+    """What the record of a chat import says of its source."""
+    return {
+        "file": storable(file.name),
+        "repeated_lines": collector.repeats,
+        "unknown_keys": dict(collector.unknown_keys.most_common(50)),
+    }
+
+
+def unreadable(file: Path, error: OSError) -> DataError:
+    """The error for a source that the system does not let us read."""
+    return DataError(
+        f"The file {storable(str(file))} cannot be read.",
+        error.strerror or str(error),
+        "Check the path and its permissions.",
+    )
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes | None]]:

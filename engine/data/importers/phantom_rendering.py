@@ -13,8 +13,8 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from engine.data.apportion import apportion
-from engine.data.importers.assemble import Progress
 from engine.data.importers.collect import Entry
+from engine.data.importers.request import Progress
 from engine.data.split import rank
 from engine.errors import DataError
 from engine.types import QUESTION_IDS

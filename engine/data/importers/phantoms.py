@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 from engine.data.check import ImageFacts, check_image
-from engine.data.files import check_name, flush_folder, import_lock
-from engine.data.importers.assemble import ImportRequest, Progress, assemble
+from engine.data.files import check_name, import_lock
+from engine.data.importers.assemble import assemble
 from engine.data.importers.phantom_rendering import generator_fingerprint, plan_phantoms, render_phantoms
 from engine.data.importers.publish import (
     Recorder,
@@ -19,6 +14,8 @@ from engine.data.importers.publish import (
     replacement_refused,
     require_replaceable,
 )
+from engine.data.importers.request import ImportRequest, Progress
+from engine.data.importers.staging import staging_folder, swap_folders
 from engine.data.manifest import open_dataset
 from engine.data.split import DEFAULT_SHARES
 from engine.errors import DataError
@@ -75,12 +72,12 @@ def import_phantoms(
         if found is not None:
             return found
         _refuse_other_options(workspace, request)
-        with _staging(workspace.dataset(name)) as staging:
+        with staging_folder(workspace.dataset(name), IMAGES) as staging:
             entries = render_phantoms(plan_phantoms(count, seed, abnormal_share, size), staging, processes, progress)
             final = workspace.dataset(name) / IMAGES
             new = assemble(workspace, request, entries, [], root=staging, recorded_root=final)
             require_replaceable(workspace, request, new)
-            return publish(workspace, new, recorder, install=lambda: _swap_folders(staging, final))
+            return publish(workspace, new, recorder, install=lambda: swap_folders(staging, final))
 
 
 def _check_options(count: int, abnormal_share: float, size: int) -> None:
@@ -100,7 +97,7 @@ def _already_there(workspace: Workspace, request: ImportRequest, recorder: Recor
     record = existing_record(workspace, request.name)
     if record is None or record.kind != request.kind or record.split_seed != request.split_seed:
         return None
-    wanted = {**request.options, "shares": list(request.shares)}
+    wanted = {**request.options, "shares": list(request.split_rule(None)[1])}
     if any(record.options.get(key) != value for key, value in wanted.items()):
         return None
     dataset = open_dataset(workspace, request.name)
@@ -131,35 +128,3 @@ def _refuse_other_options(workspace: Workspace, request: ImportRequest) -> None:
         changed = [f"It was imported from {old.kind}"]
     if changed:
         raise replacement_refused(request.name, "; ".join(changed) + ".")
-
-
-@contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """An empty folder for new images; leftovers of a killed import are removed first. The import lock protects it."""
-    staging = folder / f".{IMAGES}-new"
-    fresh = not folder.exists()
-    try:
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        yield staging
-    except OSError as error:
-        raise DataError(
-            "The phantoms could not be written.",
-            f"{error.filename or staging}: {error.strerror or error}",
-            "Free some space or choose another workspace, then import again.",
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if fresh and folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _swap_folders(staging: Path, final: Path) -> None:
-    """Put `staging` in the place of `final`. Between the two renames a crash leaves the old images as `.images-old`."""
-    aside = final.with_name(f".{IMAGES}-old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if final.exists():
-        final.rename(aside)
-    staging.rename(final)
-    flush_folder(final.parent)
-    shutil.rmtree(aside, ignore_errors=True)

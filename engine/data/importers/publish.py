@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.data.importers.assemble import Assembled, ImportRequest
+from engine.data.importers.assemble import Assembled
 from engine.data.importers.collect import Entry
+from engine.data.importers.known_files import write_known_files
+from engine.data.importers.previous import source_of
+from engine.data.importers.report import ImportReport, write_report
+from engine.data.importers.request import ImportRequest, Measured
 from engine.data.labels import case_label, case_verdict
 from engine.data.manifest import count_views, open_dataset, write_dataset
 from engine.data.paths import view_of
@@ -30,8 +34,16 @@ def existing_record(workspace: Workspace, name: str) -> DatasetRecord | None:
         return None
 
 
-def require_replaceable(workspace: Workspace, request: ImportRequest, new: Assembled) -> None:
+def require_replaceable(
+    workspace: Workspace, request: ImportRequest, new: Assembled, measured: Measured | None = None
+) -> None:
     """Refuse to put other content in the place of an existing dataset unless that was asked for.
+
+    Mending a source and importing it again needs no permission as long as nothing was measured on the dataset: there
+    is nothing yet that would lose its ground.
+
+    Args:
+        measured: counts the runs and evaluations of a dataset; without it, nobody knows that there are none.
 
     Raises:
         DataError: content or split differ from those of the existing dataset and `replace` is off.
@@ -47,6 +59,11 @@ def require_replaceable(workspace: Workspace, request: ImportRequest, new: Assem
         difference = "The content is the same, but the split differs (seed or shares)."
     else:
         return
+    if old is not None and measured is not None and source_of(old) == source_of(new.record):
+        jobs = measured(old)
+        if not jobs:
+            return
+        difference += f" {jobs} run{'s' if jobs > 1 else ''} or evaluations belong to it."
     raise replacement_refused(request.name, difference)
 
 
@@ -65,11 +82,13 @@ def publish(
     recorder: Recorder | None = None,
     *,
     install: Callable[[], None] | None = None,
+    report: ImportReport | None = None,
 ) -> DatasetRecord:
     """Write the dataset to disk, then record it. A repeated import keeps the date of the first.
 
     Args:
         install: puts new images in their place, just before the manifest names them.
+        report: what the import forgave and noticed; written with what it learned of the files. Phantoms have none.
 
     Raises:
         DataError: the files cannot be written.
@@ -79,8 +98,18 @@ def publish(
     if old and (old.fingerprint, old.split_fingerprint) == (record.fingerprint, record.split_fingerprint):
         record = replace(record, created_at=old.created_at)
     counts = count_views((case.view, case.split, case_label(case.answers)) for case in new.cases)
+    folder = workspace.dataset(record.name)
+
+    def install_all() -> None:
+        if install is not None:
+            install()
+        if report is not None:
+            # Harmless beside the old manifest after a crash: the report names its content, stamps name their files.
+            write_report(folder, report, record.fingerprint)
+            write_known_files(folder, new.known)
+
     try:
-        write_dataset(workspace.dataset(record.name), record, new.cases, new.problems, counts, install)
+        write_dataset(folder, record, new.cases, new.problems, counts, install_all)
     except OSError as error:
         raise DataError(
             f"The dataset {record.name} could not be written.",

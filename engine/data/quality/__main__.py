@@ -1,0 +1,29 @@
+"""`python -m engine.data.quality NAME --workspace DIR`: the image check of one dataset, in the background."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from engine.data.quality.background import run_in_background
+from engine.errors import SonotuneError
+from engine.workspace import Workspace
+
+
+def main() -> int:
+    """Check the images; what goes wrong stands in the log."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="name of the dataset")
+    parser.add_argument("--workspace", type=Path, required=True, help="folder with datasets/")
+    arguments = parser.parse_args()
+    try:
+        run_in_background(Workspace.find(arguments.workspace), arguments.name)
+    except SonotuneError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
