@@ -70,7 +70,13 @@ class Reference(StrEnum):
     """Rows of the leaderboard that are no tuned run but tell what its figures are worth."""
 
     MAJORITY = "majority"
+    """Always the most frequent answer of the training split."""
+    MAJORITY_BY_VIEW = "majority_by_view"
+    """The most frequent answer of each view: what knowing the view alone is worth."""
+    SHUFFLED = "shuffled"
+    """The annotated answers, dealt out to the wrong images: what a measure gives to answers that say nothing."""
     BASE = "base"
+    """The untuned model."""
 
 
 class Verdict(StrEnum):
@@ -82,6 +88,53 @@ class Verdict(StrEnum):
     """The answer itself says that it cannot be told."""
     UNPARSEABLE = "unparseable"
     """No verdict was found in the text: a class of its own, neither right nor normal."""
+
+
+class Outcome(StrEnum):
+    """What became of one output; outputs that are no answer are counted apart from wrong answers."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNPARSEABLE = "unparseable"
+    """No answer to the question was found in the text."""
+    CUT_OFF = "cut_off"
+    """The output reached max_new_tokens, and what there is of it is not right."""
+    ERROR = "error"
+    """The server that should have answered reported an error instead."""
+    UNSCORED = "unscored"
+    """The target itself cannot be read, so nothing can be said about the output."""
+
+
+IMPORTED = "imported"
+"""Kind of a run whose predictions another tool has made."""
+
+BLANK = "blank"
+"""Degradation of the control that shows a grey image in place of each: a model that looks must do worse on it."""
+
+
+class Mark(StrEnum):
+    """What a reader must know before believing an evaluation. One sentence with the figures stands beside each."""
+
+    COLLAPSED = "collapsed"
+    """It gives one and the same answer where the targets differ."""
+    BLIND = "does not look at the image"
+    """It scores as well on grey images."""
+    BELOW_MAJORITY = "below majority"
+    """The most frequent answer scores as well or better."""
+    ERRORS = "serving errors"
+    """Some outputs are error messages."""
+    CUT_OFF = "cut off"
+    """Some outputs reached the limit of tokens before they were an answer."""
+    UNPARSEABLE = "unparseable"
+    """In some outputs no answer was found."""
+    LEAK = "leak"
+    """Images of the split have near-duplicates in the training split."""
+    FEW_CASES = "few cases"
+    """Too few abnormal or normal cases for a figure."""
+    INSENSITIVE = "measure cannot tell"
+    """A text measure gives as much to answers that belong to other images."""
+    THRESHOLD = "default threshold"
+    """No validation evaluation: the threshold was not chosen on data."""
 
 
 QUESTION_IDS = ("Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8")
@@ -124,7 +177,7 @@ class DatasetRecord:
 
     name: str
     kind: str
-    """Importer: phantoms or jsonl."""
+    """Importer: phantoms, sheet, jsonl, sharegpt or huggingface."""
     fingerprint: str
     """SHA-256 over image bytes, questions and answers, in path order."""
     split_fingerprint: str
@@ -178,6 +231,7 @@ class Prediction:
     latency_seconds: float
     """Generation time of the batch divided by its size."""
     generated_tokens: int
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from engine.api.evaluating import measurement_of_run, missing_adapter
+from engine.api.evaluating import measurement_of_run, missing_adapter, recipe_of
 from engine.api.measuring import measured
 from engine.api.reading import open_reader
+from engine.data.labels import target_text
 from engine.data.manifest import Dataset, open_dataset
-from engine.questions.prompts import prompt_variants
+from engine.questions.prompts import REPORT_ID, prompt_variants
 from engine.questions.vocabulary import NORMALITY
-from engine.recipe import Recipe, recipe_from_json
+from engine.recipe import Recipe
 from engine.store.records import RunRow
-from engine.types import ENDED, Split, State
+from engine.types import ENDED, QUESTION_IDS, Split, State
 from engine.workspace import Workspace
 
 SPLITS = (Split.VALIDATION, Split.TEST)
@@ -52,8 +54,8 @@ class EvaluationChoices:
 def evaluation_choices(workspace: Workspace, run: int | str) -> EvaluationChoices:
     """The questions and splits that `evaluate_run` takes for a run, with what has been measured of them.
 
-    The questions are those of the recipe, and Q7, where they have the recipe's wording. May read the list of cases
-    (tenths of a second): not for an event loop.
+    All questions that have the recipe's wording, those of the recipe first. Reads the list of cases (tenths of a
+    second): not for an event loop.
 
     Raises:
         JobError: there is no such run.
@@ -62,7 +64,7 @@ def evaluation_choices(workspace: Workspace, run: int | str) -> EvaluationChoice
     """
     with open_reader(workspace) as reader:
         row = reader.run(run)
-    recipe = recipe_from_json(row.recipe, f"recipe of run {row.id}")
+    recipe = recipe_of(row)
     dataset = open_dataset(workspace, recipe.data.dataset)
     obstacle, next_step = _obstacle(workspace, row, dataset)
     counts = _case_counts(dataset, _questions(recipe))
@@ -77,7 +79,7 @@ def evaluation_choices(workspace: Workspace, run: int | str) -> EvaluationChoice
 
 
 def _questions(recipe: Recipe) -> list[str]:
-    asked = dict.fromkeys([*recipe.data.questions, NORMALITY])
+    asked = dict.fromkeys([*recipe.data.questions, NORMALITY, *QUESTION_IDS, REPORT_ID])
     return [question for question in asked if recipe.data.prompt in prompt_variants(question)]
 
 
@@ -95,16 +97,14 @@ def _obstacle(workspace: Workspace, run: RunRow, dataset: Dataset) -> tuple[str,
 
 
 def _case_counts(dataset: Dataset, questions: list[str]) -> dict[tuple[str, Split], int]:
-    """Images with an answer; for Q7 the small manifest knows, for others every case is read once."""
-    counts = {
-        (NORMALITY, split): sum(row.total - row.unanswered for row in dataset.counts() if row.split == split)
-        for split in SPLITS
-    }
-    return {
-        (question, split): counts[question, split] if question == NORMALITY else len(dataset.cases(split, question))
+    """Images of each split with an answer to each question."""
+    answered = Counter(
+        (question, case.split)
+        for case in dataset.cases()
         for question in questions
-        for split in SPLITS
-    }
+        if target_text(case.answers, question) is not None
+    )
+    return {(question, split): answered[question, split] for question in questions for split in SPLITS}
 
 
 def _choice(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.api.evaluating import recipe_of
 from engine.api.reading import open_reader
-from engine.recipe import Recipe, following_name, parse_recipe, recipe_from_json
+from engine.recipe import Recipe, following_name, parse_recipe
 from engine.workspace import Workspace
 
 
@@ -27,5 +28,5 @@ def clone_recipe(workspace: Workspace, run: int | str, changes: Sequence[str] = 
         row = reader.run(run)
         name = following_name(row.name, reader.run_names())
     source = f"recipe of run {row.id}"
-    stored = recipe_from_json(row.recipe, source).model_dump(mode="json")
+    stored = recipe_of(row).model_dump(mode="json")
     return parse_recipe({**stored, "name": name}, source, changes)

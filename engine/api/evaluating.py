@@ -6,52 +6,90 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+from engine.api.ledger import enter_look, require_purpose
 from engine.api.measuring import Measurement, measured
 from engine.api.reading import open_reader
 from engine.data.manifest import open_dataset
 from engine.errors import JobError
 from engine.jobs.worker import ensure_worker
+from engine.questions.normalise.layers import Layers, layer_names
 from engine.questions.prompts import prompt_variants
 from engine.recipe import Recipe, recipe_from_json
 from engine.store.reader import Reader
 from engine.store.records import RunRow
 from engine.store.writer import Writer
-from engine.types import ENDED, Reference, Split, State
+from engine.types import BLANK, ENDED, IMPORTED, Reference, Split, State
 from engine.workspace import Workspace
 
 
 def evaluate_run(
-    workspace: Workspace, run: int | str, splits: Sequence[Split], questions: Sequence[str] = ()
+    workspace: Workspace,
+    run: int | str,
+    splits: Sequence[Split],
+    questions: Sequence[str] = (),
+    *,
+    test_purpose: str = "",
+    normalisation: Layers | None = None,
 ) -> tuple[int, list[int]]:
     """Queue measurements of a run on more splits or questions than its recipe asked for.
 
-    The test split brings validation, where the threshold comes from, and each brings its missing reference rows.
+    The test split brings validation, where the threshold comes from, and each brings its missing reference rows and
+    its blank-image control.
 
     What is measured already, or on its way, is not queued again.
+
+    Args:
+        workspace: with the run.
+        run: number or name.
+        splits: validation, test or both.
+        questions: those of the recipe where none are given.
+        test_purpose: why the test split is looked at; it goes into the ledger.
+        normalisation: layers that answers go through; those of the recipe where none are given.
 
     Returns:
         The id of the run, and the ids of all evaluations queued.
 
     Raises:
+        UnconfirmedTestError: the test split would be looked at, and nobody has said why.
         JobError: the run has ended without an adapter, so there will be nothing to measure; or a question does not
             have the wording that the recipe uses.
     """
     with open_reader(workspace) as reader:
         row = reader.run(run)
-    obstacle = missing_adapter(workspace, row)
+    obstacle = None if row.kind == IMPORTED else missing_adapter(workspace, row)
     if obstacle is not None:
         raise obstacle
-    recipe = recipe_from_json(row.recipe)
+    recipe = recipe_of(row)
     wanted = []
     for question in questions or recipe.data.questions:
         _require_wording(row, recipe, question)
         for split in dict.fromkeys([Split.VALIDATION, *splits]):
-            measurement = measurement_of_run(row, recipe, question, split)
-            asked = split in splits or Split.TEST in splits
-            if asked and measured(workspace, measurement, run_id=row.id) is None:
-                wanted.append(measurement)
-    rows = queue_references(workspace, row.model, wanted, start_worker=False)
-    return row.id, [*queue_evaluations(workspace, row.id, wanted, after_run=row.state not in ENDED), *rows]
+            if split in splits or Split.TEST in splits:
+                wanted += with_control(measurement_of_run(row, recipe, question, split))
+    if normalisation is not None:
+        wanted = [replace(each, normalisation=layer_names(normalisation)) for each in wanted]
+    wanted = [each for each in wanted if measured(workspace, each, run_id=row.id) is None]
+    require_purpose(workspace, wanted, test_purpose)
+    clean = [each for each in wanted if not each.degradation]
+    rows = queue_references(workspace, row.model, clean, start_worker=False)
+    queued = queue_evaluations(workspace, row.id, wanted, after_run=row.state not in ENDED, test_purpose=test_purpose)
+    return row.id, [*queued, *rows]
+
+
+def recipe_of(run: RunRow) -> Recipe:
+    """The recipe of a run.
+
+    Raises:
+        JobError: the predictions of another tool have been imported under this name: nothing was trained here.
+        RecipeError: this version of sonotune cannot read it.
+    """
+    if run.kind == IMPORTED:
+        raise JobError(
+            f"Run {run.id} was not trained here",
+            "Its predictions were imported, so there is neither a recipe nor an adapter.",
+            "Import more predictions with `sonotune predictions import`.",
+        )
+    return recipe_from_json(run.recipe, f"recipe of run {run.id}")
 
 
 def measurement_of_run(run: RunRow, recipe: Recipe, question: str, split: Split) -> Measurement:
@@ -77,6 +115,11 @@ def _require_wording(run: RunRow, recipe: Recipe, question: str) -> None:
         )
 
 
+def with_control(measurement: Measurement) -> list[Measurement]:
+    """A measurement and its blank-image control, which takes its threshold and so comes second."""
+    return [measurement, replace(measurement, degradation=BLANK)]
+
+
 def queue_evaluations(
     workspace: Workspace,
     run_id: int,
@@ -84,13 +127,19 @@ def queue_evaluations(
     *,
     after_run: bool = True,
     start_worker: bool = True,
+    test_purpose: str = "",
 ) -> list[int]:
-    """Queue measurements of one run; returns the evaluation ids."""
+    """Queue measurements of one run; returns the evaluation ids.
+
+    A look at the test split goes into the ledger with its purpose; that of a control shows nothing of the split.
+    """
     with Reader(workspace) as reader:
         run = reader.run(run_id)
-    ids = [
-        _create(workspace, measurement, run.model, run_id=run_id, after_run=after_run) for measurement in measurements
-    ]
+    ids = []
+    for each in measurements:
+        ids.append(_create(workspace, each, run.model, run_id=run_id, after_run=after_run))
+        if each.split == Split.TEST and not each.degradation:
+            enter_look(workspace, ids[-1], each.dataset, test_purpose)
     if start_worker:
         ensure_worker(workspace)
     return ids
@@ -99,13 +148,13 @@ def queue_evaluations(
 def queue_references(
     workspace: Workspace, model: str, measurements: Sequence[Measurement], *, start_worker: bool = True
 ) -> list[int]:
-    """Queue the majority and the untuned rows of these measurements, where they are missing; returns new ids."""
+    """Queue the reference rows of these measurements, where they are missing; returns new ids."""
     ids = []
     for wanted in measurements:
         for split in dict.fromkeys([Split.VALIDATION, wanted.split]):  # the threshold comes from validation
             measurement = replace(wanted, split=split)
             for reference in Reference:
-                subject = "" if reference == Reference.MAJORITY else model
+                subject = model if reference == Reference.BASE else ""
                 if measured(workspace, measurement, reference=reference, model=subject) is None:
                     ids.append(_create(workspace, measurement, subject, reference=reference))
     if start_worker and ids:
@@ -138,6 +187,7 @@ def _create(
             prompt=measurement.prompt,
             max_new_tokens=measurement.max_new_tokens,
             case_limit=measurement.case_limit,
+            degradation=measurement.degradation or None,
             dataset_fingerprint=record.fingerprint,
             split_fingerprint=record.split_fingerprint,
         )

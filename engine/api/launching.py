@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from engine.api.evaluating import queue_evaluations, queue_references
+from engine.api.evaluating import queue_evaluations, queue_references, with_control
+from engine.api.ledger import require_purpose
 from engine.api.measuring import Measurement
 from engine.data.manifest import Dataset, open_dataset
 from engine.errors import DataError
@@ -33,6 +35,8 @@ class LaunchPlan:
     """Why this backend and this quantization."""
     training_samples: int
     """Questions times images after `data.limit`."""
+    training_views: dict[str, int]
+    """How many of them each view has, most first; names of views are untrusted text."""
     steps: int
     """Optimizer steps."""
     split_images: dict[str, int]
@@ -71,7 +75,8 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
         gpu_memory_bytes=device.memory_bytes if gpu else None,
         weight_bytes=weight_bytes(source),
     )
-    samples = _training_samples(dataset, recipe)
+    views = _training_views(dataset, recipe)
+    samples = sum(views.values())
     return LaunchPlan(
         recipe=recipe,
         model_source=source,
@@ -80,6 +85,7 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
         quantization=choice.quantization,
         reason=choice.reason,
         training_samples=samples,
+        training_views=views,
         steps=planned_steps(recipe, samples),
         split_images={split.value: len(dataset.cases(split)) for split in Split},
         dataset_fingerprint=dataset.record.fingerprint,
@@ -90,19 +96,27 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
     )
 
 
-def _training_samples(dataset: Dataset, recipe: Recipe) -> int:
-    from engine.training.selection import training_cases
+def _training_views(dataset: Dataset, recipe: Recipe) -> dict[str, int]:
+    """Samples to train on by view, the view with most first.
 
-    samples = sum(
-        len(training_cases(dataset.cases(Split.TRAIN), recipe, question)) for question in recipe.data.questions
+    Raises:
+        DataError: there are none.
+    """
+    from engine.training.selection import answer_of, training_cases
+
+    views = Counter(
+        case.view
+        for case in training_cases(dataset.cases(Split.TRAIN), recipe)
+        for question in recipe.data.questions
+        if answer_of(case, question) is not None
     )
-    if not samples:
+    if not views:
         raise DataError(
             f"The dataset {dataset.record.name} has nothing to train {', '.join(recipe.data.questions)} on",
             "No image of its training split has an answer to these questions.",
             f"`sonotune data show {dataset.record.name}` counts what there is.",
         )
-    return samples
+    return dict(views.most_common())
 
 
 def launch(
@@ -113,6 +127,7 @@ def launch(
     parent_run_id: int | None = None,
     references: bool = True,
     start_worker: bool = True,
+    test_purpose: str = "",
 ) -> Launched:
     """Queue a run with its evaluations, and start the worker where none runs.
 
@@ -122,12 +137,22 @@ def launch(
         priority: higher is dispatched first.
         parent_run_id: the run that this one was cloned from.
         references: also queue the majority and untuned rows that its figures will stand beside, where missing.
+        test_purpose: why the test split is looked at, where the recipe asks for it; it goes into the ledger.
         start_worker: False leaves the dispatching to whoever calls `sonotune worker`.
 
     Returns:
         The run with its measurements, and the reference rows that were still missing.
+
+    Raises:
+        UnconfirmedTestError: the recipe asks for the test split, and nobody has said why.
     """
     plan = plan_launch(workspace, recipe)
+    measurements = [
+        Measurement.of_recipe(recipe, question, Split(split), plan.quantization)
+        for question in recipe.data.questions
+        for split in recipe.evaluation.splits
+    ]
+    require_purpose(workspace, measurements, test_purpose)
     with Writer.open(workspace) as writer:
         run_id = writer.create_run(
             recipe.name,
@@ -141,13 +166,9 @@ def launch(
             parent_run_id=parent_run_id,
             planned_steps=plan.steps,
         )
-    measurements = [
-        Measurement.of_recipe(recipe, question, Split(split), plan.quantization)
-        for question in recipe.data.questions
-        for split in recipe.evaluation.splits
-    ]
     rows = queue_references(workspace, recipe.model.id, measurements, start_worker=False) if references else []
-    evaluations = queue_evaluations(workspace, run_id, measurements, start_worker=False)
+    wanted = [each for measurement in measurements for each in with_control(measurement)]
+    evaluations = queue_evaluations(workspace, run_id, wanted, start_worker=False, test_purpose=test_purpose)
     if start_worker:
         ensure_worker(workspace)
     return Launched(run_id, evaluations, rows)

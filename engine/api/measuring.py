@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 
 from engine.data.manifest import open_dataset
-from engine.evaluation.protocol import VERSIONS
+from engine.evaluation.protocol import NORMALISATION, VERSIONS
+from engine.questions.normalise.layers import ALL_LAYERS, layer_names
 from engine.recipe import Recipe
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow
@@ -27,6 +28,10 @@ class Measurement:
     case_limit: int
     batch: int
     quantization: str
+    degradation: str = ""
+    """What is done to the images: "" nothing, `blank` a grey image in place of each."""
+    normalisation: tuple[str, ...] = layer_names(ALL_LAYERS)
+    """Names of the layers of normalisation, in their order."""
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, question: str, split: Split, quantization: str) -> Measurement:
@@ -41,6 +46,7 @@ class Measurement:
             case_limit=recipe.evaluation.limit,
             batch=recipe.evaluation.batch,
             quantization=quantization,
+            normalisation=layer_names(recipe.evaluation.normalisation),
         )
 
 
@@ -81,6 +87,8 @@ def _same(row: EvaluationRow, wanted: Measurement) -> bool:
         row.max_new_tokens,
         row.case_limit or 0,
         protocol.get("image_size"),
+        row.degradation or "",
+        tuple(protocol.get(NORMALISATION, layer_names(ALL_LAYERS))),
     ) == (
         wanted.question,
         wanted.split,
@@ -88,4 +96,6 @@ def _same(row: EvaluationRow, wanted: Measurement) -> bool:
         wanted.max_new_tokens,
         wanted.case_limit,
         wanted.image_size,
+        wanted.degradation,
+        wanted.normalisation,
     )

@@ -57,6 +57,20 @@ def generate_answers(
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Generated]:
     """Greedy answers to a batch of prompts (see `prompt_batch`)."""
+    return generate(model, encoder, batch, max_new_tokens, clock)
+
+
+def generate(
+    model: Any,
+    encoder: Encoder,
+    batch: dict[str, torch.Tensor],
+    max_new_tokens: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Generated]:
+    """As `generate_answers`, under the gradient mode of the caller.
+
+    A model that trains on afterwards must not be left with tensors of inference mode in its buffers.
+    """
     ends = end_ids(model, encoder)
     started = clock()
     output = model.generate(

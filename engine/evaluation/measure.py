@@ -11,9 +11,11 @@ from engine.evaluation.generate import Generated, generate_answers, prompt_batch
 from engine.evaluation.judging import judge
 from engine.evaluation.label_scoring import candidate_log_likelihoods, p_abnormal, probabilities
 from engine.evaluation.protocol import Protocol
+from engine.evaluation.showing import show
 from engine.evaluation.subject import Subject
+from engine.questions.normalise.layers import ALL_LAYERS, Layers
 from engine.questions.prompts import prompt_text
-from engine.training.pixels import PixelStore
+from engine.questions.serving_errors import Compiled, compile_patterns
 from engine.types import Case, Prediction
 
 
@@ -38,12 +40,13 @@ def measure(
     Raises:
         DataError: an image cannot be decoded any more.
     """
-    pixels = PixelStore([case.file for case in cases], protocol.image_size, subject.geometry)
+    shown = show(cases, protocol, subject.geometry)
     prompt = prompt_text(protocol.question, protocol.prompt)
-    for start in range(0, len(cases), batch_size):
-        chosen = range(start, min(start + batch_size, len(cases)))
+    errors = compile_patterns(protocol.error_patterns)
+    for start in range(0, len(shown.members), batch_size):
+        chosen = range(start, min(start + batch_size, len(shown.members)))
         begun = clock()
-        inputs = prompt_batch(subject.encoder, pixels, list(chosen), prompt, subject.device)
+        inputs = prompt_batch(subject.encoder, shown.pixels, list(chosen), prompt, subject.device)
         answers = generate_answers(subject.model, subject.encoder, inputs, protocol.max_new_tokens)
         generated = clock()
         shares: list[dict[str, float]] = [{} for _ in chosen]
@@ -51,28 +54,37 @@ def measure(
             likelihoods = candidate_log_likelihoods(subject.model, subject.encoder, inputs, protocol.candidates)
             shares = probabilities(likelihoods, protocol.candidates)
         predictions = [
-            predict(cases[number], protocol.question, answer, share)
+            predict(case, protocol.question, answer, share, errors, protocol.layers)
             for number, answer, share in zip(chosen, answers, shares, strict=True)
+            for case in shown.members[number]
         ]
         yield Batch(predictions, generated - begun, clock() - generated)
 
 
-def predict(case: Case, question: str, answer: Generated, shares: dict[str, float]) -> Prediction:
+def predict(
+    case: Case,
+    question: str,
+    answer: Generated,
+    shares: dict[str, float],
+    errors: Compiled | None = None,
+    layers: Layers = ALL_LAYERS,
+) -> Prediction:
     """One answer, read and held against its target."""
     target = target_text(case.answers, question) or ""
-    parsed, target_parsed, correct = judge(question, answer.text, target)
+    judged = judge(question, answer.text, target, cut_off=answer.cut_off, errors=errors, layers=layers)
     return Prediction(
         path=case.path,
         view=case.view,
         question=question,
         target=target,
         raw_output=answer.text,
-        parsed=parsed,
-        target_parsed=target_parsed,
-        correct=correct,
+        parsed=judged.parsed,
+        target_parsed=judged.target_parsed,
+        correct=judged.correct,
         p_abnormal=p_abnormal(shares) if shares else None,
         probabilities=shares,
         cut_off=answer.cut_off,
         latency_seconds=answer.latency_seconds,
         generated_tokens=answer.tokens,
+        outcome=judged.outcome,
     )

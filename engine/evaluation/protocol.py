@@ -9,13 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+from engine.errors import JobError
+from engine.questions.normalise.layers import ALL_LAYERS, NORMALISATION_VERSION, Layer, Layers, layer_names
 from engine.questions.prompts import prompt_text
+from engine.questions.serving_errors import DEFAULT_PATTERNS
 from engine.questions.vocabulary import NORMALITY, candidate_answers
+from engine.text import one_line
+from engine.types import IMPORTED
 
-VERSIONS: Mapping[str, int] = {"parser": 1, "scorer": 1, "label_scoring": 1}
+VERSIONS: Mapping[str, int] = {"parser": 2, "normalisation": NORMALISATION_VERSION, "scorer": 2, "label_scoring": 1}
 """Raised by whoever changes what an output is read as, how figures are computed, or how labels are scored."""
+
+NORMALISATION = "normalisation"
+"""Key of the layers in a stored protocol."""
 
 SAMPLE_SEED = 0
 """Seed of a limited sample of cases: fixed, so that all subjects meet the same cases."""
@@ -27,18 +35,27 @@ class Protocol:
 
     question: str
     prompt: str
-    """Name of the wording."""
+    """Name of the wording; `imported` where another tool has asked."""
     image_size: int
-    """Longest side in pixels."""
+    """Longest side in pixels; 0 where it is not known."""
     max_new_tokens: int
     candidates: tuple[str, ...]
     """Answers among which label scoring chooses; empty for questions that are only generated."""
+    degradation: str = ""
+    """What is done to the images before they are shown: "" nothing, `blank` a grey image in place of each."""
+    error_patterns: tuple[str, ...] = DEFAULT_PATTERNS
+    """Regular expressions of outputs that are no answer but a server's error."""
+    layers: Layers = ALL_LAYERS
+    """Layers of normalisation that answers and targets go through before they are compared."""
 
     def as_json(self) -> str:
         """All of it, with the text of the prompt and the versions of parser and scorer, in a canonical form."""
-        content = {
-            **asdict(self),
-            "prompt_text": prompt_text(self.question, self.prompt),
+        content = asdict(self)
+        del content["layers"]
+        content |= {
+            NORMALISATION: layer_names(self.layers),
+            # How another tool has asked is not known.
+            "prompt_text": "" if self.prompt == IMPORTED else prompt_text(self.question, self.prompt),
             "decoding": "greedy",
             "versions": dict(VERSIONS),
         }
@@ -48,9 +65,21 @@ class Protocol:
         """SHA-256 of `as_json`."""
         return hashlib.sha256(self.as_json().encode("utf-8")).hexdigest()
 
+    def clean(self) -> Protocol:
+        """The same protocol with the images as they are."""
+        return replace(self, degradation="")
+
 
 def build_protocol(
-    question: str, prompt: str, image_size: int, max_new_tokens: int, training_answers: Iterable[str]
+    question: str,
+    prompt: str,
+    image_size: int,
+    max_new_tokens: int,
+    training_answers: Iterable[str],
+    *,
+    degradation: str = "",
+    error_patterns: Iterable[str] = DEFAULT_PATTERNS,
+    layers: Layers = ALL_LAYERS,
 ) -> Protocol:
     """The protocol of a question; only Q7 is scored by labels now.
 
@@ -60,6 +89,46 @@ def build_protocol(
         image_size: longest side in pixels.
         max_new_tokens: longest answer in tokens.
         training_answers: answers of the dataset's training split to this question: they give the candidates.
+        degradation: of the images; see `Protocol`.
+        error_patterns: of serving errors.
+        layers: of normalisation.
     """
     candidates = tuple(candidate_answers(question, training_answers)) if question == NORMALITY else ()
-    return Protocol(question, prompt, image_size, max_new_tokens, candidates)
+    patterns = tuple(error_patterns)
+    return Protocol(question, prompt, image_size, max_new_tokens, candidates, degradation, patterns, layers)
+
+
+def layers_of(protocol: str) -> Layers:
+    """The layers that an evaluation was measured with, by its stored protocol.
+
+    Args:
+        protocol: JSON; one that was stored before layers could be switched off names none, and had them all. So has
+            one that is damaged, as far as anybody knows.
+
+    Raises:
+        JobError: a layer is named that this version of sonotune does not have.
+    """
+    try:
+        content = json.loads(protocol or "{}")
+    except ValueError:
+        return ALL_LAYERS
+    return known_layers(content.get(NORMALISATION)) if isinstance(content, dict) else ALL_LAYERS
+
+
+def known_layers(names: Iterable[str] | None) -> Layers:
+    """Layers by their names; all of them for None.
+
+    Raises:
+        JobError: this version of sonotune has no layer of that name.
+    """
+    if names is None:
+        return ALL_LAYERS
+    given = [str(name) for name in names]
+    unknown = [name for name in given if name not in tuple(Layer)]
+    if unknown:
+        raise JobError(
+            f"There is no layer of normalisation named {one_line(unknown[0])}",
+            f"This version of sonotune has {', '.join(Layer)}.",
+            "Measure again with `sonotune evaluate`, or use the version that has made this evaluation.",
+        )
+    return frozenset(map(Layer, given))

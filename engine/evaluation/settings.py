@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import JobError
+from engine.evaluation.protocol import NORMALISATION, known_layers
+from engine.questions.normalise.layers import layer_names
 from engine.recipe import Recipe
 from engine.store.records import EvaluationRow
 
@@ -27,6 +29,10 @@ class Settings:
     """Images in one forward pass; no part of the protocol."""
     quantization: str
     """`none` or `4bit`: how the base is loaded; no part of the protocol."""
+    degradation: str
+    """What is done to the images: "" nothing, `blank` a grey image in place of each."""
+    normalisation: tuple[str, ...]
+    """Names of the layers of normalisation, in their order."""
 
 
 def read_settings(row: EvaluationRow, recipe: Recipe | None, quantization: str | None) -> Settings:
@@ -38,7 +44,7 @@ def read_settings(row: EvaluationRow, recipe: Recipe | None, quantization: str |
         quantization: with which the run was trained, as resolved; None for a reference row.
 
     Raises:
-        JobError: the protocol of a reference row leaves something out.
+        JobError: the protocol of a reference row leaves something out, or names a layer that does not exist.
     """
     named: Mapping[str, Any] = json.loads(row.protocol or "{}")
     columns = {"prompt": row.prompt, "max_new_tokens": row.max_new_tokens, "case_limit": row.case_limit}
@@ -58,6 +64,8 @@ def read_settings(row: EvaluationRow, recipe: Recipe | None, quantization: str |
         batch=int(given.get("batch") or DEFAULT_BATCH),
         # As the run was really trained; what its launch expected may have been worked out on another machine.
         quantization=quantization or str(given.get("quantization") or "none"),
+        degradation=row.degradation or "",
+        normalisation=layer_names(known_layers(given.get(NORMALISATION))),
     )
 
 
@@ -70,4 +78,5 @@ def _of_recipe(recipe: Recipe | None) -> dict[str, Any]:
         "max_new_tokens": recipe.evaluation.max_new_tokens,
         "case_limit": recipe.evaluation.limit,
         "batch": recipe.evaluation.batch,
+        NORMALISATION: recipe.evaluation.normalisation,
     }

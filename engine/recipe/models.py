@@ -102,6 +102,12 @@ class TrainingSection(BaseModel):
     )
     checkpoint_steps: int = Field(default=50, ge=0, description="Steps between checkpoints; 0 = only at the end.")
     evaluation_steps: int = Field(default=0, ge=0, description="Steps between validation losses; 0 = none.")
+    answer_checks: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="How often answers to a few validation images are looked at while training; 0 = never.",
+    )
     max_grad_norm: float = Field(default=1.0, ge=0, description="Gradients are clipped to this norm; 0 = not clipped.")
 
 
@@ -118,6 +124,12 @@ class EvaluationSection(BaseModel):
     )
     max_new_tokens: int = Field(
         default=64, ge=1, le=8192, description="Longest answer in tokens; longer ones are marked as cut off."
+    )
+    normalisation: tuple[Literal["text", "spelling", "meaning"], ...] = Field(
+        default=("text", "spelling", "meaning"),
+        strict=False,
+        description="Layers of normalisation that answers go through before they are compared; leave out what to "
+        "switch off. Figures made with other layers are not ranked together.",
     )
     batch: int = Field(default=16, ge=1, le=4096, description="Images in one forward pass.")
 

@@ -69,6 +69,7 @@ RULES = (
     Rule(("data.questions",), _report_alone),
     Rule(("data.prompt", "data.questions"), _prompt_exists),
     Rule(("evaluation.splits",), _once),
+    Rule(("evaluation.normalisation",), _once),
 )
 
 

@@ -17,6 +17,7 @@ from engine.text import one_line
 from engine.types import Reference
 
 Row = tuple[Any, ...]
+_REFERENCES = list(Reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,14 @@ def board(connection: sqlite3.Connection, query: BoardQuery) -> Board:
     if group is None:
         return _arranged(query, BoardPlan(query, ()), listed, None, [])
     scores = scores_of(connection, group)
-    plan = BoardPlan(query, scores, runs=group.runs)
+    plan = BoardPlan(query, scores, runs=group.runs, question=group.question)
     try:
         found = _rows(connection, plan, group)
     except sqlite3.OperationalError as error:
         if "malformed JSON" not in str(error):
             raise
         # Looking at every recipe first would double the time, and almost none is ever damaged.
-        plan = BoardPlan(query, scores, careful=True, runs=group.runs)
+        plan = BoardPlan(query, scores, careful=True, runs=group.runs, question=group.question)
         found = _rows(connection, plan, group)
     return _arranged(query, plan, listed, group, found)
 
@@ -165,8 +166,8 @@ def _sorted(rows: Iterable[Row], key: int, descending: bool) -> list[Row]:
     return [*texts, *numbers, *missing] if descending else [*numbers, *texts, *missing]
 
 
-def _reference_order(row: Row) -> tuple[bool, int]:
-    return row[2] != Reference.MAJORITY, row[0]
+def _reference_order(row: Row) -> tuple[int, int]:
+    return _REFERENCES.index(row[2]) if row[2] in _REFERENCES else len(_REFERENCES), row[0]
 
 
 def _best(plan: BoardPlan, tuned: Sequence[Row]) -> dict[str, float]:

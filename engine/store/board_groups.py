@@ -56,7 +56,7 @@ SELECT g.*, (SELECT n FROM scores WHERE evaluation_id = g.newest AND scope = 'al
 FROM (
   SELECT dataset, question, split, cases_fingerprint, protocol_fingerprint, MAX(n), COUNT(DISTINCT run_id),
          MAX(COALESCE(ended_at, queued_at)) AS measured_at, MAX(id) AS newest
-  FROM evaluations WHERE state = 'succeeded'
+  FROM evaluations WHERE state = 'succeeded' AND degradation IS NULL
   GROUP BY dataset, question, split, cases_fingerprint, protocol_fingerprint
 ) g
 ORDER BY g.measured_at DESC, g.newest DESC

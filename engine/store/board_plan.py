@@ -11,9 +11,10 @@ from engine.filtering import Kind, Node, columns_of, parse, render
 from engine.filtering.near import near_names
 from engine.store.board_columns import (
     BOARD_COLUMNS,
-    DEFAULT_COLUMNS,
+    MAIN_SCORES,
     BoardColumn,
     Unit,
+    default_columns,
     score_columns,
     view_column,
 )
@@ -51,12 +52,12 @@ class BoardQuery:
 _STATEMENT = """
 WITH latest AS (
   SELECT MAX(id) AS id FROM evaluations
-  WHERE state = 'succeeded' AND dataset = ?1 AND question = ?2 AND split = ?3
+  WHERE state = 'succeeded' AND degradation IS NULL AND dataset = ?1 AND question = ?2 AND split = ?3
     AND cases_fingerprint = ?4 AND protocol_fingerprint = ?5 AND run_id IS NOT NULL
   GROUP BY run_id
 ), untuned AS (
   SELECT MAX(id) AS id FROM evaluations
-  WHERE state = 'succeeded' AND dataset = ?1 AND question = ?2 AND split = ?3
+  WHERE state = 'succeeded' AND degradation IS NULL AND dataset = ?1 AND question = ?2 AND split = ?3
     AND cases_fingerprint = ?4 AND protocol_fingerprint = ?5 AND run_id IS NULL
   GROUP BY reference, model, CASE WHEN json_valid(protocol) THEN json_extract(protocol, '$.quantization') END
 )
@@ -81,19 +82,24 @@ class BoardPlan:
     """A query, understood for a group with certain scores: which columns there are, and the statement."""
 
     def __init__(
-        self, query: BoardQuery, scores: Sequence[tuple[str, str]], careful: bool = False, runs: int = 0
+        self,
+        query: BoardQuery,
+        scores: Sequence[tuple[str, str]],
+        careful: bool = False,
+        runs: int = 0,
+        question: str | None = None,
     ) -> None:
-        """`scores`: (scope, name) of what the group has; `careful`: see `Sources`; `runs`: how many it has.
+        """What the group has: (scope, name) of its `scores`, `runs`, its `question`; `careful`: see `Sources`.
 
         Raises:
             UsageError: there is no such column, or more scores are asked for than one statement can hold.
             FilterError: the filter can't be understood.
         """
         self.available = (*BOARD_COLUMNS.values(), *score_columns(scores))
-        wanted = (_column(name, self.available) for name in query.columns or DEFAULT_COLUMNS)
+        wanted = (_column(name, self.available) for name in query.columns or default_columns(question))
         self.columns = tuple({column.name: column for column in wanted}.values())
         self.fields = (*IDS, *(name for column in self.columns for name in column.fields))
-        self.sort, sort_column = _field(query.sort or _usual_sort(scores), self.available)
+        self.sort, sort_column = _field(query.sort or _usual_sort(scores, question), self.available)
         self.descending = query.descending
         kinds = {name: kind for column in self.available for name, kind in column.kinds.items()}
         tree = parse(query.filter, kinds) if isinstance(query.filter, str) else query.filter
@@ -131,9 +137,9 @@ class BoardPlan:
         return compile_filter(tree, {name: _filter_column(owners[name], name, sources) for name in columns_of(tree)})
 
 
-def _usual_sort(scores: Sequence[tuple[str, str]]) -> str:
-    usual, other = ("all", "balanced_accuracy"), ("all", "accuracy")
-    return other[1] if other in scores and usual not in scores else usual[1]
+def _usual_sort(scores: Sequence[tuple[str, str]], question: str | None) -> str:
+    usual = MAIN_SCORES.get(question or "", ("balanced_accuracy",))
+    return next((name for name in (usual[0], "accuracy") if ("all", name) in scores), usual[0])
 
 
 def _filter_column(column: BoardColumn, field: str, sources: Sources) -> FilterColumn:

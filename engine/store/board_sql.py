@@ -23,6 +23,9 @@ _EXPRESSIONS = {
     "prompt": "e.prompt",
     "seed": "r.seed",
     "n": "e.n",
+    "marks": "m.marks",
+    "mark_details": "m.details",
+    "errors": "e.errors",
     "threshold": "e.threshold",
     "threshold_source": "e.threshold_source",
     "unparseable": "e.unparseable",
@@ -44,7 +47,13 @@ _EXPRESSIONS = {
     "queued": "COALESCE(r.queued_at, e.queued_at)",
 }
 _OF_THE_RECIPE = ("r", "alpha", "learning_rate", "epochs", "batch")
+_MARKS = (
+    "LEFT JOIN (SELECT evaluation_id, group_concat(kind, ', ') AS marks, group_concat(detail, char(10)) AS details "
+    "FROM marks GROUP BY evaluation_id) m ON m.evaluation_id = e.id"
+)
 _JOINS = {
+    "marks": _MARKS,
+    "mark_details": _MARKS,
     "tags": "LEFT JOIN (SELECT run_id, group_concat(tag, ', ') AS tags FROM (SELECT run_id, tag FROM tags "
     "ORDER BY run_id, tag) GROUP BY run_id) t ON t.run_id = e.run_id",
     "notes": "LEFT JOIN (SELECT run_id, COUNT(*) AS notes FROM notes GROUP BY run_id) o ON o.run_id = e.run_id",
@@ -77,7 +86,7 @@ class Sources:
             alias = self._score(column.scope, column.score)
             return f"{alias}.value", f"{alias}.low", f"{alias}.high", f"{alias}.n"
         if column.name in _JOINS:
-            self._joins.setdefault(column.name, _JOINS[column.name])
+            self._joins.setdefault(_JOINS[column.name], _JOINS[column.name])
         expression = _EXPRESSIONS[column.name]
         if column.name in _OF_THE_RECIPE:
             expression = f"json_extract(r.recipe, '$.{expression}')"

@@ -24,7 +24,10 @@ _COLUMNS = (
     "evaluation",
     "cases_fingerprint",
     "protocol_fingerprint",
+    "clean_protocol_fingerprint",
+    "degradation",
     "n",
+    "errors",
     "unparseable",
     "cut_off",
     "threshold",
@@ -51,8 +54,9 @@ WITH newest AS (
     json_extract(protocol, '$.quantization')  -- a base in 4 bits is another subject
 )
 SELECT e.run_id, COALESCE(r.name, e.name), e.reference, e.model, e.dataset, e.dataset_fingerprint, e.question,
-       e.prompt, e.split, e.split_fingerprint, e.id, e.cases_fingerprint, e.protocol_fingerprint, e.n,
-       e.unparseable, e.cut_off, e.threshold, e.threshold_source, e.seconds_per_image, e.tokens_per_second,
+       e.prompt, e.split, e.split_fingerprint, e.id, e.cases_fingerprint, e.protocol_fingerprint,
+       e.clean_protocol_fingerprint, e.degradation, e.n, e.errors, e.unparseable, e.cut_off,
+       e.threshold, e.threshold_source, e.seconds_per_image, e.tokens_per_second,
        COALESCE(r.backend, e.backend), COALESCE(r.quantization, json_extract(e.protocol, '$.quantization')),
        r.study, r.train_seconds, r.samples_per_second,
        CASE WHEN r.id IS NULL
@@ -60,6 +64,15 @@ SELECT e.run_id, COALESCE(r.name, e.name), e.reference, e.model, e.dataset, e.da
          ELSE COALESCE(r.peak_vram_reserved_bytes, r.peak_vram_allocated_bytes) END,
        CASE WHEN r.id IS NULL THEN e.peak_rss_bytes ELSE r.peak_rss_bytes END
 FROM newest JOIN evaluations e ON e.id = newest.id LEFT JOIN runs r ON r.id = e.run_id
+"""
+
+_MARKS = """
+SELECT evaluation_id, kind, scope, detail FROM marks
+WHERE evaluation_id IN (
+  SELECT id FROM evaluations
+  WHERE state = 'succeeded' AND (:question IS NULL OR question = :question)
+    AND (:split IS NULL OR split = :split) AND (:dataset IS NULL OR dataset = :dataset))
+ORDER BY evaluation_id, kind, scope
 """
 
 _SCORES = """
@@ -77,9 +90,11 @@ def rows(
     """One dict a subject, question, split and pair of fingerprints; the newest succeeded evaluation counts.
 
     Keys: those of `_COLUMNS`; then every score of scope `all` by name, with `_low` and `_high` (95 % interval) and
-    `_n`. `run` is None and `reference` set for a reference row; `peak_*`, `train_seconds` and `samples_per_second`
-    are those of the training of a run, and of the evaluation for a reference row. Reference rows come first, then
-    by balanced accuracy, best first; rows without one last.
+    `_n`; `marks`, a list of what to know before believing the row ({kind, scope, detail}). Rows of degraded images
+    (`degradation`) belong to the ranking whose `protocol_fingerprint` is their `clean_protocol_fingerprint`, but are
+    not ranked in it. `run` is None and `reference` set for a reference row; `peak_*`, `train_seconds` and
+    `samples_per_second` are those of the training of a run, and of the evaluation for a reference row. Reference rows
+    come first, then by balanced accuracy, best first; rows without one last.
     """
     parameters = {"question": question, "split": None if split is None else split.value, "dataset": dataset}
     # 10,000 rows are wanted within 0.3 s, so the keys are made once and not for every score.
@@ -87,8 +102,11 @@ def rows(
     empty = dict.fromkeys(key for names in keys.values() for key in names)
     board: dict[int, dict[str, Any]] = {}
     for values in connection.execute(_ROWS, parameters):
-        row = {**dict(zip(_COLUMNS, values, strict=True)), **empty}
+        row = {**dict(zip(_COLUMNS, values, strict=True)), **empty, "marks": []}
         board[row["evaluation"]] = row
+    for evaluation, kind, scope, detail in connection.execute(_MARKS, parameters):
+        if evaluation in board:
+            board[evaluation]["marks"].append({"kind": kind, "scope": scope, "detail": detail})
     for evaluation, name, *figures in connection.execute(_SCORES, parameters):
         if evaluation in board:
             if name not in keys:

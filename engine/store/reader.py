@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import JobError, StoreError
 from engine.store import leaderboard
+from engine.store.cases import CaseReads
 from engine.store.connection import BUSY_SECONDS, explained, open_read_only
 from engine.store.images import ImageReads
 from engine.store.mapping import columns, from_row, select
 from engine.store.migrations import schema_version
+from engine.store.outputs import OutputReads
 from engine.store.reader_live import LiveReads
 from engine.store.records import (
     EvaluationRow,
     ImageRow,
     JobRow,
     LookRow,
+    MarkRow,
     MetricPoint,
     Note,
     Request,
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 
-class Reader(LiveReads, ImageReads):
+class Reader(LiveReads, ImageReads, CaseReads, OutputReads):
     """Reads runs.db and can't change it; a context manager, to be used from the thread that opened it."""
 
     def __init__(self, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -201,6 +204,12 @@ class Reader(LiveReads, ImageReads):
         """Figures of one evaluation, by scope and name."""
         return self._records(Score, "scores", "WHERE evaluation_id = ? ORDER BY scope, name", (evaluation_id,))
 
+    def marks(self, evaluation_ids: Iterable[int]) -> list[MarkRow]:
+        """Marks of these evaluations, by evaluation and kind."""
+        ids = tuple(evaluation_ids)
+        where = f"WHERE evaluation_id IN ({', '.join('?' * len(ids))}) ORDER BY evaluation_id, kind, scope"
+        return self._records(MarkRow, "marks", where, ids) if ids else []
+
     def leaderboard(
         self, question: str | None = None, split: Split | None = None, dataset: str | None = None
     ) -> list[dict[str, Any]]:
@@ -267,10 +276,10 @@ class Reader(LiveReads, ImageReads):
                 "Another program has written it. Set it again to replace it.",
             ) from error
 
-    def test_looks(self, dataset: str, split_fingerprint: str) -> list[LookRow]:
-        """Looks at one test split, oldest first."""
-        where = "WHERE dataset = ? AND split_fingerprint = ? ORDER BY id"
-        return self._records(LookRow, "test_looks", where, (dataset, split_fingerprint))
+    def test_looks(self, dataset: str, split_fingerprint: str | None = None) -> list[LookRow]:
+        """Looks at the test splits of a dataset, or at one of them, oldest first."""
+        where, parameters = _where(dataset=dataset, split_fingerprint=split_fingerprint)
+        return self._records(LookRow, "test_looks", f"{where} ORDER BY id", parameters)
 
     def _records(self, record: type[Record], table: str, rest: str, parameters: Sequence[Any] = ()) -> list[Record]:
         rows = self._rows(select(table, columns(record), rest), parameters)

@@ -116,7 +116,7 @@ class LiveReads:
         states = ", ".join(f"'{state.value}'" for state in ACTIVE)
         return [_listed(row) for row in self._rows(f"{_ACTIVE_RUNS} WHERE state IN ({states}) ORDER BY id DESC")]
 
-    def marks(self: Rows) -> tuple[int, int, int]:
+    def newest_ids(self: Rows) -> tuple[int, int, int]:
         """Newest id of events, metrics and samples."""
         events, metrics, samples = self._rows(_MARKS)[0]
         return events or 0, metrics or 0, samples or 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.types import Action, JobKind, Reference, Split, State, Verdict
+from engine.types import BLANK, Action, JobKind, Reference, Split, State, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,37 @@ class EvaluationRow:
     error_detail: str | None
     error_next_step: str | None
     queue_rank: float | None
+    degradation: str | None
+    """What was done to the images, such as `blank`; None: they were shown as they are."""
+    clean_protocol_fingerprint: str
+    """Of the same protocol without the degradation."""
+    errors: int | None
+    """Outputs that are a server's error message."""
+
+    @property
+    def title(self) -> str:
+        """Name of the subject, with what was done to the images; untrusted text."""
+        return self.name + degradation_words(self.degradation)
+
+
+def degradation_words(degradation: str | None) -> str:
+    """What was done to the images, to stand behind a name; "" for nothing."""
+    if degradation is None:
+        return ""
+    return " on grey images" if degradation == BLANK else f" on images with {degradation}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRow:
+    """Row of `marks`: what a reader must know before believing an evaluation."""
+
+    evaluation_id: int
+    kind: str
+    """One of `engine.types.Mark`; a newer version may know more."""
+    scope: str
+    """`all`, or `view:NAME`."""
+    detail: str
+    """One sentence with the figures; untrusted text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,13 @@ SELECT 'training' AS kind, id, name, state, priority, queued_at, ended_at, host,
        started_at, step, planned_steps, error_title, error_next_step
 FROM runs
 UNION ALL
-SELECT 'evaluation', e.id, COALESCE(r.name, e.name), e.state, e.priority, e.queued_at, e.ended_at, e.host, e.device,
+SELECT 'evaluation', e.id, COALESCE(r.name, e.name) || CASE WHEN e.degradation = 'blank' THEN ' on grey images'
+         WHEN e.degradation IS NOT NULL THEN ' on images with ' || e.degradation ELSE '' END,
+       e.state, e.priority, e.queued_at, e.ended_at, e.host, e.device,
        e.pid, e.process_start, e.heartbeat, 'outputs/evaluations/' || e.id, e.run_id, r.state, e.after_run,
-       COALESCE('run ' || e.run_id, e.reference || ' ' || e.model || ' on ' || e.dataset), e.split,
+       CASE WHEN e.run_id IS NOT NULL THEN 'run ' || e.run_id
+         WHEN e.reference <> 'base' THEN 'references on ' || e.dataset  -- none of them needs a model
+         ELSE e.reference || ' ' || e.model || ' on ' || e.dataset END, e.split,
        COALESCE(e.queue_rank, e.queued_at), e.reference, e.question, e.dataset, e.model, e.reason,
        e.started_at, 0, e.n, e.error_title, e.error_next_step
 FROM evaluations e LEFT JOIN runs r ON r.id = e.run_id

@@ -8,13 +8,14 @@ from types import TracebackType
 from engine.store.connection import BUSY_SECONDS, open_writable
 from engine.store.writer_annotations import AnnotationWrites
 from engine.store.writer_base import Clock
+from engine.store.writer_imports import ImportWrites
 from engine.store.writer_jobs import JobWrites
 from engine.store.writer_queue import QueueWrites
 from engine.store.writer_results import ResultWrites
 from engine.workspace import Workspace
 
 
-class Writer(JobWrites, QueueWrites, ResultWrites, AnnotationWrites):
+class Writer(ImportWrites, JobWrites, QueueWrites, ResultWrites, AnnotationWrites):
     """One writing connection; a context manager, to be used from the thread that opened it."""
 
     @classmethod

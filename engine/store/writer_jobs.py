@@ -13,6 +13,12 @@ from engine.store.records import Request
 from engine.store.writer_base import OWNERS, TABLES, WriterBase, check_columns, missing_job
 from engine.types import ACTIVE, ENDED, TRANSITIONS, Action, JobKind, Reference, Split, State
 
+REFERENCE_NAMES: Mapping[Reference, str] = {
+    Reference.MAJORITY: "majority class",
+    Reference.MAJORITY_BY_VIEW: "majority by view",
+    Reference.SHUFFLED: "shuffled answers",
+}
+"""Names of the reference rows that need no model."""
 NO_PROCESS: Mapping[str, Any] = {"host": None, "pid": None, "process_start": None, "heartbeat": None, "device": None}
 NO_ERROR: Mapping[str, Any] = {"error_title": None, "error_detail": None, "error_next_step": None}
 
@@ -132,7 +138,7 @@ class JobWrites(WriterBase):
 
     def _subject_name(self, run_id: int | None, reference: Reference | None, model: str) -> str:
         if run_id is None:
-            return "majority class" if reference == Reference.MAJORITY else f"untuned {model}"
+            return f"untuned {model}" if reference is None else REFERENCE_NAMES.get(reference, f"untuned {model}")
         row = self._connection.execute("SELECT name FROM runs WHERE id = ?", (run_id,)).fetchone()
         if row is None:
             raise missing_job(JobKind.TRAINING, run_id)

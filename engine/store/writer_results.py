@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.store.mapping import columns, insert, to_row
+from engine.store.records import MarkRow
 from engine.store.writer_base import OWNERS, WriterBase
 from engine.telemetry import GpuSample, HostSample
 from engine.types import JobKind, Prediction, Score
@@ -45,3 +46,22 @@ class ResultWrites(WriterBase):
         with self._transaction() as connection:
             connection.execute("DELETE FROM scores WHERE evaluation_id = ?", (evaluation_id,))
             connection.executemany(statement, rows)
+
+    def merge_scores(self, evaluation_id: int, scores: Iterable[Score]) -> None:
+        """Add scores to those of an evaluation; one of the same scope and name is replaced."""
+        statement = insert("scores", ("evaluation_id", *columns(Score)), replace=True)
+        rows = [{"evaluation_id": evaluation_id, **to_row(score)} for score in scores]
+        with self._transaction() as connection:
+            connection.executemany(statement, rows)
+
+    def set_marks(self, evaluation_id: int, marks: Iterable[MarkRow], kinds: Iterable[str] | None = None) -> None:
+        """Replace the marks of an evaluation: all of them, or only those of some kinds."""
+        statement = insert("marks", columns(MarkRow), replace=True)
+        with self._transaction() as connection:
+            if kinds is None:
+                connection.execute("DELETE FROM marks WHERE evaluation_id = ?", (evaluation_id,))
+            else:
+                connection.executemany(
+                    "DELETE FROM marks WHERE evaluation_id = ? AND kind = ?", [(evaluation_id, kind) for kind in kinds]
+                )
+            connection.executemany(statement, [to_row(mark) for mark in marks])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from trl import SFTConfig
 
+from engine.training.answer_watch import AnswerWatch
 from engine.training.backends import BackendChoice
 from engine.training.callbacks import Requests, RunCallback
 from engine.training.checkpoints import checkpoint_step, latest_checkpoint
-from engine.training.collator import AnswerCollator
+from engine.training.collator import IGNORED, AnswerCollator
 from engine.training.dataset import TrainingData, prepare_data
 from engine.training.encoding import Encoder
 from engine.training.lora_targets import lora_modules
@@ -54,6 +55,8 @@ class TrainingJob:
     device: torch.device
     record: RunRecord
     requests: Requests
+    event: Callable[[str, str], None] = lambda _kind, _detail: None
+    """Writes a line into the run's history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,14 @@ def train(job: TrainingJob) -> TrainingResult:
     # --- data ---
     data = prepare_data(recipe, processor, job.cases)
     collator = AnswerCollator(data.examples, Encoder(processor), data.pixels)
+    job.event("loss", trained_words(collator([{"example": 0}])))
     record.progress(load_seconds=time.perf_counter() - started)
 
     # --- training ---
     meter = StepMeter()
     callback = RunCallback(record, job.requests, meter)
+    planned = planned_steps(recipe, data.trained)
+    watch = AnswerWatch(recipe, job.cases(Split.VALIDATION), planned, processor, record, job.event, meter)
     trainer = AnswerTrainer(
         meter=meter,
         model=model,
@@ -98,10 +104,9 @@ def train(job: TrainingJob) -> TrainingResult:
         train_dataset=data.train_rows,
         eval_dataset=data.validation_rows,
         processing_class=processor,
-        callbacks=[callback],
+        callbacks=[callback, watch],
     )
     checkpoint = latest_checkpoint(job.directory / "checkpoints")
-    planned = planned_steps(recipe, data.trained)
     if checkpoint is not None and checkpoint_step(checkpoint) == planned:
         # Only the saving was missed; the trainer would take one more step.
         trainer.restore(checkpoint)
@@ -123,6 +128,12 @@ def train(job: TrainingJob) -> TrainingResult:
     )
     step = trainer.state.global_step
     return TrainingResult(callback.stopped and step < planned, step, loss, digest)
+
+
+def trained_words(batch: Mapping[str, torch.Tensor]) -> str:
+    """Which tokens of a collated sample the loss stands on, in words for the run's history."""
+    trained, tokens = int((batch["labels"] != IGNORED).sum()), int(batch["attention_mask"].sum())
+    return f"on the answer alone: {trained} of the {tokens} tokens of the first sample; not on image and question"
 
 
 def circumstances(job: TrainingJob, model: Any) -> dict[str, Any]:

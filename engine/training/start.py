@@ -119,6 +119,7 @@ def _train(
         device=device,
         record=RunRecord(session.writer, run.id),
         requests=session,
+        event=session.event,
     )
     try:
         result = train(job)

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.jobs.process import is_alive
 from engine.store.writer import Writer
-from engine.types import Prediction, Reference, Score, Split
+from engine.types import Outcome, Prediction, Reference, Score, Split
 from engine.workspace import Workspace
 
 
@@ -57,6 +57,7 @@ def prediction(path: str = "Head/Head_001.png", **changes: Any) -> Prediction:
         "cut_off": False,
         "latency_seconds": 0.5,
         "generated_tokens": 4,
+        "outcome": Outcome.RIGHT,
     }
     return Prediction(**{**values, **changes})
 

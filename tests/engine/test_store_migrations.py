@@ -19,6 +19,7 @@ from engine.store.location import file_system_type
 from engine.store.migrations import LATEST, MIGRATIONS
 from engine.store.reader import Reader
 from engine.store.writer import Writer
+from engine.types import Outcome
 from engine.workspace import Workspace
 
 ROW_OF_VERSION_1 = """
@@ -71,6 +72,29 @@ def test_a_database_of_version_1_is_brought_up_to_date(workspace: Workspace, tmp
             survivor = reader.run("old")
             assert (survivor.final_loss, survivor.seed, survivor.queued_at, survivor.study) == (0.25, 7, 1.5, None)
             assert [(point.step, point.value) for point in reader.metrics(survivor.id)] == [(3, 0.5)]
+
+
+def test_predictions_of_version_3_get_an_outcome_and_evaluations_a_clean_protocol(workspace: Workspace) -> None:
+    old = open_writable(workspace.database, up_to=3)
+    old.execute(ROW_OF_VERSION_1)
+    old.execute(
+        "INSERT INTO evaluations (run_id, name, model, dataset, split, question, state, protocol, "
+        "protocol_fingerprint, cases_fingerprint, queued_at) "
+        "VALUES (1, 'old', 'm', 'd', 'test', 'Q7', 'succeeded', '{}', 'p1', 'c1', 1.0)"
+    )
+    readings = [("a", "normal", "normal", 1), ("b", "abnormal", "normal", 0), ("c", "unparseable", "normal", None),
+                ("d", "normal", "unparseable", None)]  # fmt: skip
+    old.executemany(
+        "INSERT INTO predictions VALUES (1, ?, 'V', 'Q7', 't', 'r', ?, ?, ?, 0.5, '{}', 0, 0.1, 3)", readings
+    )
+    old.close()
+    with Writer.open(workspace), Reader(workspace) as reader:
+        outcomes = {each.path: each.outcome for each in reader.predictions(1)}
+        row = reader.evaluation(1)
+    assert outcomes == {
+        "a": Outcome.RIGHT, "b": Outcome.WRONG, "c": Outcome.UNPARSEABLE, "d": Outcome.UNSCORED
+    }  # fmt: skip
+    assert (row.clean_protocol_fingerprint, row.degradation, row.errors) == ("p1", None, None)
 
 
 def test_applied_migrations_are_on_record_in_order(workspace: Workspace) -> None:

@@ -14,14 +14,14 @@ from engine.data.labels import target_text
 from engine.data.manifest import open_dataset
 from engine.evaluation.__main__ import main
 from engine.evaluation.judging import judge
-from engine.evaluation.majority import majority_answer
 from engine.evaluation.protocol import build_protocol
+from engine.evaluation.references import majority_answer
 from engine.evaluation.scores import choose
 from engine.recipe import Recipe, recipe_json
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow
 from engine.store.writer import Writer
-from engine.types import JobKind, Reference, Split, State
+from engine.types import BLANK, JobKind, Mark, Outcome, Reference, Split, State
 from engine.workspace import Workspace
 
 Build = Callable[..., Recipe]
@@ -36,7 +36,14 @@ class Desk:
     recipe: Recipe
     run_id: int
 
-    def queue(self, split: Split, question: str = "Q7", reference: Reference | None = None, **protocol: Any) -> int:
+    def queue(
+        self,
+        split: Split,
+        question: str = "Q7",
+        reference: Reference | None = None,
+        degradation: str | None = None,
+        **protocol: Any,
+    ) -> int:
         settings = {"prompt": "detailed", "image_size": 96, "max_new_tokens": 4, **protocol}
         return self.writer.create_evaluation(
             None if reference else self.run_id,
@@ -49,6 +56,7 @@ class Desk:
             "",
             "",
             False,
+            degradation=degradation,
         )
 
     def evaluate(self, evaluation_id: int) -> int:
@@ -115,7 +123,11 @@ def test_every_case_gets_a_stored_answer_with_verdict_and_probabilities(desk: De
         assert prediction.generated_tokens <= 4
         assert prediction.latency_seconds > 0
     assert row.cut_off == sum(prediction.cut_off for prediction in predictions)
-    assert row.unparseable == sum(prediction.parsed == "unparseable" for prediction in predictions)
+    assert row.unparseable == sum(prediction.outcome is Outcome.UNPARSEABLE for prediction in predictions)
+    # What was cut off before it was an answer is counted apart.
+    assert {prediction.outcome for prediction in predictions if prediction.parsed == "unparseable"} <= {
+        Outcome.UNPARSEABLE, Outcome.CUT_OFF
+    }  # fmt: skip
     assert ("all", "auroc") in scores
     assert row.seconds_per_image == pytest.approx((row.seconds or 0) / len(cases))
     assert (row.tokens_per_second or 0) > 0
@@ -229,7 +241,7 @@ def test_a_reference_row_without_settings_is_refused(desk: Desk) -> None:
 def test_q7_is_judged_by_verdict_and_an_unread_answer_is_neither_right_nor_wrong(
     output: str, target: str, correct: bool | None
 ) -> None:
-    assert judge("Q7", output, target)[2] is correct
+    assert judge("Q7", output, target).correct is correct
 
 
 @pytest.mark.parametrize(
@@ -237,7 +249,7 @@ def test_q7_is_judged_by_verdict_and_an_unread_answer_is_neither_right_nor_wrong
     [("trans-thalamic  View.", "Trans-thalamic view", True), ("Sagittal", "Axial", False), (" ", "Axial", None)],
 )
 def test_other_questions_are_judged_by_normalised_text(output: str, target: str, correct: bool | None) -> None:
-    assert judge("Q3", output, target)[2] is correct
+    assert judge("Q3", output, target).correct is correct
 
 
 def test_the_majority_is_that_of_the_verdicts_not_of_one_wording() -> None:
@@ -261,7 +273,7 @@ def test_the_fingerprint_of_a_protocol_follows_what_is_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"protocol_fingerprint": "another"}, {"run_id": 99}, {"protocol": '{"quantization": "4bit"}'}]
+    "change", [{}, {"clean_protocol_fingerprint": "another"}, {"run_id": 99}, {"protocol": '{"quantization": "4bit"}'}]
 )
 def test_a_threshold_comes_only_from_the_same_subject_under_the_same_protocol(
     desk: Desk, change: dict[str, Any]
@@ -283,3 +295,69 @@ def test_targets_stand_beside_the_answers_unaltered(desk: Desk) -> None:
         for prediction in reader.predictions(evaluation):
             assert prediction.target == target_text(cases[prediction.path].answers, "Q7")
             assert prediction.view == cases[prediction.path].view
+
+
+def test_grey_images_are_all_alike_and_their_control_is_held_against_the_evaluation(desk: Desk) -> None:
+    clean, control = desk.queue(Split.TEST), desk.queue(Split.TEST, degradation=BLANK)
+    assert desk.evaluate(clean) == 0  # and the other ones of the subject that wait
+    with Reader(desk.workspace) as reader:
+        seen, grey = reader.predictions(clean), reader.predictions(control)
+        scores = {(score.scope, score.name): score for score in reader.scores(clean)}
+        blank = {(score.scope, score.name): score for score in reader.scores(control)}
+        marks = {mark.kind for mark in reader.marks([clean, control])}
+    assert [each.path for each in grey] == [each.path for each in seen]
+    assert len({(each.raw_output, each.p_abnormal) for each in grey}) == 1  # one size, one picture, one answer
+    assert blank["all", "auroc"].value == 0.5
+    assert scores["all", "grey"].value == blank["all", "balanced_accuracy"].value
+    assert Mark.BLIND not in marks  # a dozen cases cannot tell
+    rows = desk.row(clean), desk.row(control)
+    assert rows[0].cases_fingerprint == rows[1].cases_fingerprint
+    assert rows[0].protocol_fingerprint != rows[1].protocol_fingerprint
+    assert rows[0].protocol_fingerprint == rows[1].clean_protocol_fingerprint == rows[0].clean_protocol_fingerprint
+    assert rows[1].threshold == rows[0].threshold
+
+
+def test_a_control_reads_no_file_and_knows_the_size_of_each_image(desk: Desk) -> None:
+    from engine.evaluation.showing import show
+    from engine.training.pixels import Geometry
+
+    cases = open_dataset(desk.workspace, "phantoms").cases(Split.TEST)
+    wide = [replace(case, width=2 * case.height, file=Path("gone.png")) for case in cases[:3]]
+    tall = [replace(case, file=Path("gone.png")) for case in cases[3:5]]
+    protocol = build_protocol("Q7", "detailed", 96, 8, ["Normal"], degradation=BLANK)
+    geometry = Geometry(16, 2, 2, (0.5,) * 3, (0.5,) * 3, 1 / 255)
+    shown = show([*wide, *tall], protocol, geometry)
+    assert [[case.path for case in members] for members in shown.members] == [
+        [case.path for case in wide], [case.path for case in tall]
+    ]  # fmt: skip
+    patches = shown.pixels.patches(0)
+    assert (patches.rows, patches.columns) == (4, 6)  # 64 x 96 pixels: 96 x 48 in multiples of 32
+    assert set(patches.values.ravel()) == {128}
+
+
+@pytest.mark.parametrize("reference", [Reference.MAJORITY, Reference.MAJORITY_BY_VIEW, Reference.SHUFFLED])
+@pytest.mark.parametrize("question", ["Q1", "Q3", "Q7", "report"])
+def test_references_need_no_model(desk: Desk, question: str, reference: Reference) -> None:
+    evaluation = desk.queue(Split.TEST, question, reference, **({"prompt": "report"} if question == "report" else {}))
+    assert desk.evaluate(evaluation) == 0
+    row = desk.row(evaluation)
+    with Reader(desk.workspace) as reader:
+        predictions = reader.predictions(evaluation)
+    assert row.state is State.SUCCEEDED
+    assert row.backend is None
+    answers = {prediction.raw_output for prediction in predictions}
+    if reference is Reference.MAJORITY:
+        assert len(answers) == 1
+    elif reference is Reference.MAJORITY_BY_VIEW:
+        by_view = {(prediction.view, prediction.raw_output) for prediction in predictions}
+        assert len(by_view) == len({view for view, _ in by_view})
+    else:
+        assert sorted(each.raw_output for each in predictions) == sorted(each.target for each in predictions)
+
+
+def test_knowing_the_view_alone_names_the_plane(desk: Desk) -> None:
+    """The row that shows what a view gives away: on Q3 it is right wherever the view decides the answer."""
+    evaluation = desk.queue(Split.TEST, "Q3", Reference.MAJORITY_BY_VIEW)
+    desk.evaluate(evaluation)
+    with Reader(desk.workspace) as reader:
+        assert {each.outcome for each in reader.predictions(evaluation)} == {Outcome.RIGHT}

@@ -31,7 +31,7 @@ def sonotune(workspace: Path, *words: str) -> str:
 
 def test_the_demo_learns_through_unsloth(tmp_path: Path) -> None:
     sonotune(tmp_path, "data", "import", "phantoms", "--count", "2400")
-    sonotune(tmp_path, "launch", "demo-gpu", "--wait")
+    sonotune(tmp_path, "launch", "demo-gpu", "--wait", "--test-purpose", "tests")
     rows = json.loads(sonotune(tmp_path, "leaderboard", "--split", "test", "--json"))
     tuned = next(row for row in rows if row["reference"] is None)
     assert tuned["backend"] == "unsloth"

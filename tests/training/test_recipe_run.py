@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from engine.training.checkpoints import complete_checkpoints, latest_checkpoint
 from engine.training.recipe_run import TrainingJob, TrainingResult, train
 from engine.training.record import RunRecord
 from engine.training.schedule import planned_steps
-from engine.types import Action, Case, Split
+from engine.types import Action, Case, JobKind, Split
 from engine.workspace import Workspace
 
 Build = Callable[..., Recipe]
@@ -61,8 +63,13 @@ class Bench:
             device=torch.device("cpu"),
             record=RunRecord(self.writer, run_id),
             requests=wishes or Wishes(),
+            event=lambda kind, detail: self.writer.add_event(JobKind.TRAINING, run_id, kind, detail) and None,
         )
         return train(job)
+
+    def events(self, run_id: int) -> list[tuple[str, str]]:
+        with Reader(self.workspace) as reader:
+            return [(event.kind, event.detail) for event in reader.events(run_id=run_id)]
 
     def losses(self, run_id: int) -> list[float]:
         with Reader(self.workspace) as reader:
@@ -290,3 +297,62 @@ def test_limit_draws_the_same_sample_whatever_the_order_of_steps(bench: Bench, r
     data = prepare_data(wanted, load_processor(str(bench.base)), lambda split: train_cases)
     assert data.trained == len(data.examples) == len(data.pixels.files) == 8
     assert {"Abnormal" in example.answer for example in data.examples} == {True, False}
+
+
+def test_the_history_says_which_tokens_are_trained_and_how_varied_the_answers_are(bench: Bench, recipe: Build) -> None:
+    wanted = recipe(training={"answer_checks": 3})
+    run_id = bench.launch(wanted)
+    bench.train(run_id, wanted)
+    history = bench.events(run_id)
+    assert [kind for kind, _ in history].count("loss") == 1
+    said = next(detail for kind, detail in history if kind == "loss")
+    assert re.fullmatch(r"on the answer alone: \d+ of the \d+ tokens of the first sample; .*", said)
+    trained, tokens = (int(number) for number in re.findall(r"\d+", said))
+    assert 0 < trained < tokens / 2
+    looked = [detail for kind, detail in history if kind in ("answers", "collapsed")]
+    assert [detail.split(",")[0] for detail in looked] == ["step 2", "step 4", "step 6"]
+    with Reader(bench.workspace) as reader:
+        points = reader.metrics(run_id, ["distinct_answers"])
+    assert [point.step for point in points] == [2, 4, 6]
+    assert all(point.value >= 1 for point in points)
+
+
+def test_looking_at_answers_changes_nothing_of_the_training(bench: Bench, recipe: Build) -> None:
+    runs = []
+    for checks in (0, 6):
+        wanted = recipe(training={"answer_checks": checks}, lora={"dropout": 0.1})
+        run_id = bench.launch(wanted)
+        bench.train(run_id, wanted)
+        runs.append(bench.losses(run_id))
+    assert runs[0] == runs[1]
+
+
+def test_a_model_that_says_one_thing_is_told_while_it_trains(
+    bench: Bench, recipe: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.training.answer_watch import AnswerWatch
+
+    monkeypatch.setattr(AnswerWatch, "_answers", lambda _self, _model, _prompt, cases, _pixels: ["Normal"] * len(cases))
+    bench.all_cases = [*bench.all_cases, *(replace(case, split=Split.VALIDATION) for case in bench.all_cases)]
+    wanted = recipe(training={"answer_checks": 1})
+    run_id = bench.launch(wanted)
+    bench.train(run_id, wanted)
+    [told] = [detail for kind, detail in bench.events(run_id) if kind == "collapsed"]
+    assert told.startswith("step 6, Q7: collapsed: one and the same answer for all 24 images")
+
+
+def test_the_watch_asks_about_rare_answers_too() -> None:
+    from engine.training.answer_watch import check_steps, choose_cases
+
+    def case(number: int, answer: str) -> Case:
+        return Case(number, f"V/{number}.png", Path(), "V", Split.VALIDATION, {"Q7": answer}, str(number), 32, 32)
+
+    cases = [case(number, "Normal") for number in range(98)] + [case(98, "Abnormal VSD"), case(99, "Increased NT")]
+    chosen = choose_cases(cases, "Q7", 10)
+    assert len(chosen) == 10
+    assert sum(each.answers["Q7"] != "Normal" for each in chosen) == 2
+    assert choose_cases(cases[::-1], "Q7", 10) == chosen
+    assert choose_cases(cases, "Q3") == []
+    assert check_steps(240, 3) == {80, 160, 240}
+    assert check_steps(2, 5) == {1, 2}
+    assert check_steps(0, 3) == check_steps(9, 0) == frozenset()

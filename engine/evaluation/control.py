@@ -1,0 +1,68 @@
+"""The blank-image control: whoever scores as well on grey images does not look at the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.evaluation.protocol import layers_of
+from engine.evaluation.scores import answered_cases, report_cases
+from engine.questions.prompts import REPORT_ID
+from engine.scoring.blind import Blind, looks_at_image, reports_look_at_image
+from engine.scoring.measures import PRIMARY
+from engine.scoring.readers import readers_with
+from engine.store.reader import Reader
+from engine.store.records import EvaluationRow, MarkRow
+from engine.store.writer import Writer
+from engine.types import BLANK, Mark, Prediction, State
+from engine.workspace import Workspace
+
+GREY = "grey"
+"""Name of the score that an evaluation gets from its control: its main figure on grey images."""
+
+
+def settle_controls(workspace: Workspace, writer: Writer, evaluation_id: int) -> None:
+    """Hold an evaluation and its control against each other, once both have been scored; either may come last.
+
+    The evaluation gets the control's main figure as a score of its own, and a mark where it does not look.
+    """
+    with Reader(workspace) as reader:
+        pair = _pair(reader, reader.evaluation(evaluation_id))
+        if pair is None:
+            return
+        clean, blank = pair
+        figure = next(
+            (each for each in reader.scores(blank.id) if (each.scope, each.name) == ("all", PRIMARY[clean.question])),
+            None,
+        )
+        seen, unseen = reader.predictions(clean.id), reader.predictions(blank.id)
+    result = _held(clean, seen, unseen)
+    if figure is not None:
+        writer.merge_scores(clean.id, [replace(figure, name=GREY)])
+    marks = [MarkRow(clean.id, Mark.BLIND, "all", result.sentence)] if result.blind else []
+    writer.set_marks(clean.id, marks, kinds=[Mark.BLIND])
+
+
+def _held(clean: EvaluationRow, seen: Sequence[Prediction], unseen: Sequence[Prediction]) -> Blind:
+    layers = layers_of(clean.protocol)
+    if clean.question == REPORT_ID:
+        return reports_look_at_image(report_cases(seen, layers), report_cases(unseen, layers))
+    pair = (answered_cases(clean.question, each, layers) for each in (seen, unseen))
+    decides = clean.threshold if all(each.p_abnormal is not None for each in (*seen, *unseen)) else None
+    return looks_at_image(clean.question, *pair, threshold=decides, readers=readers_with(layers))
+
+
+def _pair(reader: Reader, row: EvaluationRow) -> tuple[EvaluationRow, EvaluationRow] | None:
+    """The newest evaluation and control of one run in one protocol on the same cases; None until both are scored."""
+    if row.run_id is None:
+        return None
+    same = ("question", "dataset", "split", "cases_fingerprint", "clean_protocol_fingerprint")
+    rows = [
+        other
+        for other in reader.evaluations(row.run_id)
+        if (other.state is State.SUCCEEDED or other.id == row.id)
+        and all(getattr(other, name) == getattr(row, name) for name in same)
+    ]
+    clean = [other for other in rows if other.degradation is None]
+    blank = [other for other in rows if other.degradation == BLANK]
+    return (clean[-1], blank[-1]) if clean and blank else None

@@ -1,0 +1,55 @@
+"""Which pixels a case is shown with: those of its file, or the degraded ones that a protocol asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.data.images import target_size
+from engine.evaluation.protocol import Protocol
+from engine.training.pixels import Geometry, Patches, PixelStore, to_patches
+from engine.types import BLANK, Case
+
+GREY = 128
+"""Level of the blank image, in the middle of 0..255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a model is shown, and for which cases each picture stands."""
+
+    pixels: PixelStore
+    members: list[list[Case]]
+    """Cases by number of the picture."""
+
+
+class GreyStore(PixelStore):
+    """A grey image in place of each: as large as the image would be, and with nothing to see on it."""
+
+    def __init__(self, sizes: Sequence[tuple[int, int]], image_size: int, geometry: Geometry) -> None:
+        """`sizes`: width and height in pixels of each image as it would be shown."""
+        super().__init__([Path()] * len(sizes), image_size, geometry)
+        self._sizes = list(sizes)
+
+    def patches(self, index: int) -> Patches:
+        """Patches of one grey image; no file is read."""
+        from PIL import Image
+
+        return to_patches(Image.new("RGB", self._sizes[index], (GREY, GREY, GREY)), self.geometry)
+
+
+def show(cases: Sequence[Case], protocol: Protocol, geometry: Geometry) -> Shown:
+    """The pictures that a protocol shows for these cases.
+
+    Grey images of one size are one picture, and the answer to it is the answer of all of its cases: decoding is greedy,
+    so asking again would give the same answer, and the control costs next to nothing.
+    """
+    if protocol.degradation != BLANK:
+        return Shown(
+            PixelStore([case.file for case in cases], protocol.image_size, geometry), [[case] for case in cases]
+        )
+    sizes: dict[tuple[int, int], list[Case]] = {}
+    for case in cases:
+        sizes.setdefault(target_size(case.width, case.height, protocol.image_size), []).append(case)
+    return Shown(GreyStore(list(sizes), protocol.image_size, geometry), list(sizes.values()))
