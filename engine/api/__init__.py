@@ -14,8 +14,21 @@ if TYPE_CHECKING:
     from engine.api.annotating import notes as notes
     from engine.api.annotating import rename_run as rename_run
     from engine.api.annotating import tag_run as tag_run
+    from engine.api.answer_table import NormalisedAnswers as NormalisedAnswers
+    from engine.api.answer_table import normalised_answers as normalised_answers
+    from engine.api.answer_table import normalised_answers_csv as normalised_answers_csv
+    from engine.api.answer_table import only_left_alone as only_left_alone
     from engine.api.answers import AnswerCounts as AnswerCounts
     from engine.api.answers import answer_counts as answer_counts
+    from engine.api.ask_images import ask_image as ask_image
+    from engine.api.ask_images import dataset_image as dataset_image
+    from engine.api.ask_images import listed_image as listed_image
+    from engine.api.asking import AskAnswered as AskAnswered
+    from engine.api.asking import AskEvent as AskEvent
+    from engine.api.asking import AskFailed as AskFailed
+    from engine.api.asking import AskLoaded as AskLoaded
+    from engine.api.asking import AskSession as AskSession
+    from engine.api.asking import AskToken as AskToken
     from engine.api.board_export import board_cell as board_cell
     from engine.api.board_export import board_count as board_count
     from engine.api.board_export import board_row_name as board_row_name
@@ -36,16 +49,62 @@ if TYPE_CHECKING:
     from engine.api.browsing import browse as browse
     from engine.api.browsing import dataset_problems as dataset_problems
     from engine.api.browsing import view_summary as view_summary
+    from engine.api.case_browsing import CASE_OUTCOMES as CASE_OUTCOMES
+    from engine.api.case_browsing import CASE_SORTS as CASE_SORTS
+    from engine.api.case_browsing import DIFFERENCES as DIFFERENCES
+    from engine.api.case_browsing import NOT_RIGHT as NOT_RIGHT
+    from engine.api.case_browsing import CaseList as CaseList
+    from engine.api.case_browsing import CaseQuery as CaseQuery
+    from engine.api.case_browsing import cases as cases
+    from engine.api.case_browsing import parse_cell as parse_cell
+    from engine.api.case_checks import CaseQuality as CaseQuality
+    from engine.api.case_checks import case_quality as case_quality
+    from engine.api.case_detail import CaseDetails as CaseDetails
+    from engine.api.case_detail import CaseReply as CaseReply
+    from engine.api.case_detail import case_details as case_details
+    from engine.api.case_detail import decided as decided
+    from engine.api.case_export import case_as_json as case_as_json
+    from engine.api.case_export import cases_as_json as cases_as_json
+    from engine.api.case_export import cases_where as cases_where
+    from engine.api.case_export import export_cases as export_cases
+    from engine.api.case_export import said_text as said_text
+    from engine.api.case_subjects import CaseSubject as CaseSubject
+    from engine.api.case_subjects import Decision as Decision
+    from engine.api.case_subjects import case_evaluations as case_evaluations
+    from engine.api.case_subjects import find_case_evaluation as find_case_evaluation
     from engine.api.choices import EvaluationChoice as EvaluationChoice
     from engine.api.choices import EvaluationChoices as EvaluationChoices
     from engine.api.choices import evaluation_choices as evaluation_choices
     from engine.api.cloning import clone_recipe as clone_recipe
+    from engine.api.coherence_rules import CoherenceExample as CoherenceExample
+    from engine.api.coherence_rules import CoherenceRule as CoherenceRule
+    from engine.api.coherence_view import CoherenceView as CoherenceView
+    from engine.api.coherence_view import UsedAnswers as UsedAnswers
+    from engine.api.coherence_view import annotated_coherence as annotated_coherence
+    from engine.api.coherence_view import coherence as coherence
+    from engine.api.comparing import compare as compare
+    from engine.api.comparing import measure_alike as measure_alike
+    from engine.api.confusions import CellCount as CellCount
+    from engine.api.confusions import Confusion as Confusion
+    from engine.api.confusions import ConfusionTable as ConfusionTable
+    from engine.api.confusions import ViewOutcomes as ViewOutcomes
+    from engine.api.confusions import confusion as confusion
+    from engine.api.confusions import find_views as find_views
+    from engine.api.confusions import is_nt as is_nt
+    from engine.api.confusions import label_text as label_text
+    from engine.api.data_quality import MeasuredOnSplit as MeasuredOnSplit
+    from engine.api.data_quality import MeasuredSplitError as MeasuredSplitError
+    from engine.api.data_quality import Resplit as Resplit
+    from engine.api.data_quality import compare_files as compare_files
+    from engine.api.data_quality import measured_on_split as measured_on_split
+    from engine.api.data_quality import resplit_dataset as resplit_dataset
     from engine.api.datasets import DatasetSummary as DatasetSummary
     from engine.api.datasets import check_dataset as check_dataset
     from engine.api.datasets import dataset_summaries as dataset_summaries
     from engine.api.datasets import dataset_summary as dataset_summary
     from engine.api.datasets import import_chat_file as import_chat_file
     from engine.api.datasets import import_phantom_dataset as import_phantom_dataset
+    from engine.api.datasets import import_source as import_source
     from engine.api.doctor import Finding as Finding
     from engine.api.doctor import examine as examine
     from engine.api.evaluating import evaluate_run as evaluate_run
@@ -56,15 +115,23 @@ if TYPE_CHECKING:
     from engine.api.launching import LaunchPlan as LaunchPlan
     from engine.api.launching import launch as launch
     from engine.api.launching import plan_launch as plan_launch
+    from engine.api.ledger import Look as Look
+    from engine.api.ledger import UnconfirmedTestError as UnconfirmedTestError
+    from engine.api.ledger import looks as looks
+    from engine.api.ledger import looks_so_far as looks_so_far
     from engine.api.live import Live as Live
     from engine.api.live import LogTail as LogTail
     from engine.api.live import Overview as Overview
     from engine.api.live import RunView as RunView
     from engine.api.live import eta_seconds as eta_seconds
+    from engine.api.look_notes import looks_note as looks_note
     from engine.api.one_image import ImageDetails as ImageDetails
     from engine.api.one_image import QuestionAnswer as QuestionAnswer
     from engine.api.one_image import image_details as image_details
     from engine.api.one_image import locate_image as locate_image
+    from engine.api.prediction_files import ImportedPart as ImportedPart
+    from engine.api.prediction_files import ImportedPredictions as ImportedPredictions
+    from engine.api.prediction_files import import_predictions as import_predictions
     from engine.api.priorities import first_priority as first_priority
     from engine.api.queueing import DeviceQueue as DeviceQueue
     from engine.api.queueing import EndedJob as EndedJob
@@ -78,6 +145,9 @@ if TYPE_CHECKING:
     from engine.api.reading import leaderboard as leaderboard
     from engine.api.reading import run_details as run_details
     from engine.api.reading import runs as runs
+    from engine.api.reading_answers import AnswerReading as AnswerReading
+    from engine.api.reading_answers import answer_readings as answer_readings
+    from engine.api.reading_answers import image_readings as image_readings
     from engine.api.recipe_files import RecipeFileTakenError as RecipeFileTakenError
     from engine.api.recipe_files import recipe_file as recipe_file
     from engine.api.recipe_files import save_recipe as save_recipe
@@ -86,15 +156,65 @@ if TYPE_CHECKING:
     from engine.api.recipes import RecipeOffers as RecipeOffers
     from engine.api.recipes import check_recipe as check_recipe
     from engine.api.recipes import recipe_offers as recipe_offers
+    from engine.api.report_groups import ReportQuery as ReportQuery
+    from engine.api.reporting import ExportedReport as ExportedReport
+    from engine.api.reporting import build_report as build_report
+    from engine.api.reporting import export_report as export_report
     from engine.api.upgrading import bring_up_to_date as bring_up_to_date
+    from engine.ask.inputs import AskImage as AskImage
+    from engine.ask.inputs import AskQuestion as AskQuestion
+    from engine.ask.inputs import ask_question as ask_question
+    from engine.ask.inputs import question_choices as question_choices
+    from engine.ask.places import ASK_DEVICES as ASK_DEVICES
+    from engine.ask.places import BusyDeviceError as BusyDeviceError
+    from engine.ask.reading import ReadAnswer as ReadAnswer
+    from engine.ask.subject import AskSubject as AskSubject
+    from engine.ask.subject import ask_subject as ask_subject
+    from engine.ask.wire import Answered as Answered
+    from engine.comparison.choosing import OtherImagesError as OtherImagesError
+    from engine.comparison.model import ChangedCase as ChangedCase
+    from engine.comparison.model import ComparedAnswer as ComparedAnswer
+    from engine.comparison.model import ComparedPair as ComparedPair
+    from engine.comparison.model import ComparedSubject as ComparedSubject
+    from engine.comparison.model import Comparison as Comparison
+    from engine.comparison.model import Standing as Standing
+    from engine.comparison.model import ViewChange as ViewChange
+    from engine.comparison.standings import RowStanding as RowStanding
+    from engine.comparison.standings import Standings as Standings
+    from engine.comparison.words import compared_measures as compared_measures
+    from engine.comparison.words import pair_tests as pair_tests
+    from engine.comparison.words import recipe_text as recipe_text
+    from engine.comparison.words import signed as signed
+    from engine.comparison.words import verdict_line as verdict_line
     from engine.data.preview import Preview as Preview
     from engine.data.preview import PreviewMode as PreviewMode
     from engine.data.preview import load_preview as load_preview
     from engine.data.preview_loader import PreviewLoader as PreviewLoader
+    from engine.data.quality.background import CheckState as CheckState
+    from engine.data.quality.background import CheckStatus as CheckStatus
+    from engine.data.quality.background import background_check_status as background_check_status
+    from engine.data.quality.background import check_images as check_images
+    from engine.data.quality.background import check_log as check_log
+    from engine.data.quality.background import start_background_check as start_background_check
+    from engine.data.quality.background import stop_background_check as stop_background_check
+    from engine.data.quality.checking import CheckOutcome as CheckOutcome
+    from engine.data.quality.duplicates import NearDuplicates as NearDuplicates
+    from engine.data.quality.duplicates import Pair as Pair
+    from engine.data.quality.flags import FlagKind as FlagKind
+    from engine.data.quality.flags import ImageFlag as ImageFlag
+    from engine.data.quality.flags import ImageFlags as ImageFlags
+    from engine.data.quality.flags import image_flags as image_flags
+    from engine.data.quality.model import OddAnswer as OddAnswer
+    from engine.data.quality.model import QualityFinding as QualityFinding
+    from engine.data.quality.model import QualityReport as QualityReport
+    from engine.data.quality.model import RareAnswer as RareAnswer
+    from engine.data.quality.model import Severity as Severity
+    from engine.data.quality.report import quality_report as quality_report
     from engine.errors import OutdatedError as OutdatedError
     from engine.errors import SonotuneError as SonotuneError
     from engine.errors import StoreError as StoreError
     from engine.errors import UsageError as UsageError
+    from engine.evaluation.error_patterns import workspace_patterns as workspace_patterns
     from engine.filtering import FilterError as FilterError
     from engine.filtering import Suggestion as Suggestion
     from engine.filtering import complete_filter as complete_filter
@@ -134,15 +254,21 @@ if TYPE_CHECKING:
     from engine.recipe.fields import field_text as field_text
     from engine.recipe.fields import field_value as field_value
     from engine.recipe.fields import recipe_fields as recipe_fields
+    from engine.scoring.verdicts import measure_words as measure_words
     from engine.store.board import Board as Board
     from engine.store.board import empty_board as empty_board
     from engine.store.board import sort_board as sort_board
     from engine.store.board_columns import Better as Better
     from engine.store.board_columns import BoardColumn as BoardColumn
     from engine.store.board_columns import Unit as Unit
+    from engine.store.board_columns import main_scores as main_scores
     from engine.store.board_groups import BoardGroup as BoardGroup
     from engine.store.board_groups import GroupKey as GroupKey
     from engine.store.board_plan import BoardQuery as BoardQuery
+    from engine.store.cases import CaseAnswer as CaseAnswer
+    from engine.store.cases import CaseItem as CaseItem
+    from engine.store.cases import Label as Label
+    from engine.store.cases_filter import CASE_FILTER_COLUMNS as CASE_FILTER_COLUMNS
     from engine.store.image_filter import IMAGE_FILTER_COLUMNS as IMAGE_FILTER_COLUMNS
     from engine.store.images import ImageItem as ImageItem
     from engine.store.reader_live import CurveBatch as CurveBatch
@@ -157,7 +283,11 @@ if TYPE_CHECKING:
     from engine.types import ENDED as ENDED
     from engine.types import Event as Event
     from engine.types import JobKind as JobKind
+    from engine.types import Mark as Mark
+    from engine.types import Outcome as Outcome
+    from engine.types import Prediction as Prediction
     from engine.types import Problem as Problem
+    from engine.types import Reference as Reference
     from engine.types import Score as Score
     from engine.types import Split as Split
     from engine.types import State as State
@@ -173,7 +303,8 @@ _HOMES = {
     ),
     "engine.api.browsing": "ImageList ImageQuery ViewSummary browse dataset_problems view_summary",
     "engine.api.datasets": (
-        "DatasetSummary check_dataset dataset_summaries dataset_summary import_chat_file import_phantom_dataset"
+        "DatasetSummary check_dataset dataset_summaries dataset_summary import_chat_file import_phantom_dataset "
+        "import_source"
     ),
     "engine.api.doctor": "Finding examine",
     "engine.api.evaluating": "evaluate_run",
@@ -192,7 +323,7 @@ _HOMES = {
     "engine.recipe.fields": "RecipeField field_text field_value recipe_fields",
     "engine.filtering": "FilterError Suggestion complete_filter",
     "engine.store.board": "Board empty_board sort_board",
-    "engine.store.board_columns": "Better BoardColumn Unit",
+    "engine.store.board_columns": "Better BoardColumn Unit main_scores",
     "engine.store.board_groups": "BoardGroup GroupKey",
     "engine.store.board_plan": "BoardQuery",
     "engine.store.image_filter": "IMAGE_FILTER_COLUMNS",
@@ -202,7 +333,7 @@ _HOMES = {
     "engine.store.reader_live": "CurveBatch RunListRow",
     "engine.store.run_filter": "RUN_FILTER_COLUMNS",
     "engine.text": "one_line plain",
-    "engine.types": "ACTIVE ENDED Event JobKind Problem Score Split State Verdict",
+    "engine.types": "ACTIVE ENDED Event JobKind Mark Outcome Prediction Problem Reference Score Split State Verdict",
     "engine.workspace": "Workspace",
     "engine.api.annotating": "add_note notes rename_run tag_run",
     "engine.api.choices": "EvaluationChoice EvaluationChoices evaluation_choices",
@@ -215,6 +346,49 @@ _HOMES = {
     "engine.jobs.liveness": "LOST LOST_AFTER_SECONDS is_lost shown_state",
     "engine.jobs.moving": "Move move_job",
     "engine.jobs.pausing": "pause_notice pause_queue queue_paused unpause_queue",
+    "engine.api.ledger": "Look UnconfirmedTestError looks looks_so_far",
+    "engine.api.prediction_files": "ImportedPart ImportedPredictions import_predictions",
+    "engine.evaluation.error_patterns": "workspace_patterns",
+    "engine.api.asking": "AskAnswered AskEvent AskFailed AskLoaded AskSession AskToken",
+    "engine.api.ask_images": "ask_image dataset_image listed_image",
+    "engine.ask.inputs": "AskImage AskQuestion ask_question question_choices",
+    "engine.ask.subject": "AskSubject ask_subject",
+    "engine.ask.places": "ASK_DEVICES BusyDeviceError",
+    "engine.ask.reading": "ReadAnswer",
+    "engine.ask.wire": "Answered",
+    "engine.api.case_subjects": "CaseSubject Decision case_evaluations find_case_evaluation",
+    "engine.api.confusions": "CellCount Confusion ConfusionTable ViewOutcomes confusion find_views is_nt label_text",
+    "engine.api.case_browsing": "CASE_OUTCOMES CASE_SORTS CaseList CaseQuery DIFFERENCES NOT_RIGHT cases parse_cell",
+    "engine.api.case_detail": "CaseDetails CaseReply case_details decided",
+    "engine.api.case_checks": "CaseQuality case_quality",
+    "engine.api.case_export": "case_as_json cases_as_json cases_where export_cases said_text",
+    "engine.store.cases": "CaseAnswer CaseItem Label",
+    "engine.store.cases_filter": "CASE_FILTER_COLUMNS",
+    "engine.api.data_quality": (
+        "MeasuredOnSplit MeasuredSplitError Resplit compare_files measured_on_split resplit_dataset"
+    ),
+    "engine.data.quality.background": (
+        "CheckState CheckStatus background_check_status "
+        "check_images check_log start_background_check stop_background_check"
+    ),
+    "engine.data.quality.checking": "CheckOutcome",
+    "engine.data.quality.duplicates": "NearDuplicates Pair",
+    "engine.data.quality.model": "OddAnswer QualityFinding QualityReport RareAnswer Severity",
+    "engine.data.quality.report": "quality_report",
+    "engine.api.comparing": "compare measure_alike",
+    "engine.comparison.model": "ChangedCase ComparedAnswer ComparedPair ComparedSubject Comparison Standing ViewChange",
+    "engine.comparison.words": "compared_measures pair_tests recipe_text signed verdict_line",
+    "engine.scoring.verdicts": "measure_words",
+    "engine.comparison.standings": "RowStanding Standings",
+    "engine.comparison.choosing": "OtherImagesError",
+    "engine.api.reporting": "ExportedReport build_report export_report",
+    "engine.api.report_groups": "ReportQuery",
+    "engine.api.reading_answers": "AnswerReading answer_readings image_readings",
+    "engine.api.look_notes": "looks_note",
+    "engine.data.quality.flags": "FlagKind ImageFlag ImageFlags image_flags",
+    "engine.api.answer_table": "NormalisedAnswers normalised_answers normalised_answers_csv only_left_alone",
+    "engine.api.coherence_view": "CoherenceView UsedAnswers annotated_coherence coherence",
+    "engine.api.coherence_rules": "CoherenceExample CoherenceRule",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -14,14 +13,12 @@ from engine.store.board import Board, Row
 from engine.store.board_columns import BoardColumn, Unit
 from engine.store.board_groups import BoardGroup
 from engine.text import one_line
+from engine.text_cells import RESEARCH_ONLY, markdown_cell, spreadsheet_cell
 
-NOTE = "Research only, not for clinical use."
+NOTE = RESEARCH_ONLY
 FINGERPRINT = 8
 """Characters of a fingerprint where people read it."""
 
-_FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
-"""Spreadsheets run a cell that begins with one of these, full-width ones in some languages too."""
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 _SUFFIXES = {Unit.BYTES: "_bytes", Unit.TIME: "_time"}
 
 
@@ -73,11 +70,11 @@ def _csv(board: Board) -> str:
     group = ("dataset", "question", "split", "cases_fingerprint", "protocol_fingerprint")
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow([_safe(head) for head in ("evaluation", "run", "reference", *heads, *group, "note")])
+    writer.writerow([spreadsheet_cell(head) for head in ("evaluation", "run", "reference", *heads, *group, "note")])
     key = ("",) * len(group) if board.group is None else board.group.key
     for row in [*board.references, *board.rows]:
         values = [_raw(value, column) for column in columns for value in _values(board, row, column)]
-        writer.writerow([_safe(value) for value in (*row[:3], *values, *key, NOTE)])
+        writer.writerow([spreadsheet_cell(value) for value in (*row[:3], *values, *key, NOTE)])
     return lines.getvalue()
 
 
@@ -90,36 +87,24 @@ def _raw(value: Any, column: BoardColumn) -> Any:
     return _moment(value, "seconds") if column.unit is Unit.TIME and value is not None else value
 
 
-def _safe(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; numbers are left as they are."""
-    if not isinstance(value, str):
-        return value
-    text = one_line(value)
-    return f"'{text}" if text.lstrip()[:1] in tuple(_FORMULA) else text
-
-
 # ----- Markdown
 
 
 def _markdown(board: Board) -> str:
     columns = [column for column in board.columns if column.name != "name"]
     heads = ["run", *(one_line(column.title) for column in columns)]
-    lines = [] if board.group is None else [_escaped(_group_line(board.group, whole=True)), ""]
+    lines = [] if board.group is None else [markdown_cell(_group_line(board.group, whole=True)), ""]
     lines += [_line(heads), "|" + "---|" * len(heads)]
     for row in [*board.references, *board.rows]:
-        name = _escaped(board_row_name(board, row))
-        cells = [_escaped(board_cell(board, row, column)) for column in columns]
+        name = markdown_cell(board_row_name(board, row))
+        cells = [markdown_cell(board_cell(board, row, column)) for column in columns]
         lines.append(f"| {name if row[2] is None else f'*{name}*'} | {' | '.join(cells)} |")
-    lines += ["", _escaped(board_count(board)), "", f"Figures: value (95 % interval) n. {NOTE}", ""]
+    lines += ["", markdown_cell(board_count(board)), "", f"Figures: value (95 % interval) n. {NOTE}", ""]
     return "\n".join(lines)
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
-
-
-def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", text)
+    return f"| {' | '.join(markdown_cell(cell) for cell in cells)} |"
 
 
 # ----- parts

@@ -64,7 +64,7 @@ def follow_jobs(
 def _view(reader: Reader, kind: JobKind, job_id: int) -> JobView:
     if kind == JobKind.EVALUATION:
         row = reader.evaluation(job_id)
-        title = f"{row.name} · {row.question} · {row.split}"
+        title = f"{row.title} · {row.question} · {row.split}"
         measured = reader.prediction_count(job_id)
         return JobView(kind, job_id, title, row.state, row.reason, measured, row.n, None, _error(row))
     run = reader.run(job_id)

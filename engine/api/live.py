@@ -149,7 +149,7 @@ class Live:
         reader = self.reader()
         if reader is None:
             return ()
-        stamp = (self._opened, reader.marks()[0], filter_text)
+        stamp = (self._opened, reader.newest_ids()[0], filter_text)
         if self._listed[0] != stamp:
             self._listed = (stamp, tuple(reader.run_list(filter_text=filter_text)))
         rows = self._listed[1]

@@ -9,7 +9,24 @@ from typing import Annotated
 import typer
 
 from engine import __version__
-from engine.cli import annotating, control, data, demo, doctor, launching, queueing, reading, scores, worker
+from engine.cli import (
+    annotating,
+    asking,
+    cases,
+    coherence,
+    comparing,
+    control,
+    data,
+    demo,
+    doctor,
+    exporting,
+    launching,
+    predictions,
+    queueing,
+    reading,
+    scores,
+    worker,
+)
 from engine.cli.console import RESEARCH_NOTE, report_error, say
 from engine.cli.entry import GlobalOptions
 from engine.errors import SonotuneError
@@ -25,7 +42,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for part in (demo, data, launching, reading, scores, control, queueing, annotating, worker, doctor):
+for part in (
+    demo,
+    data,
+    launching,
+    predictions,
+    reading,
+    asking,
+    scores,
+    cases,
+    coherence,
+    comparing,
+    exporting,
+    control,
+    queueing,
+    annotating,
+    worker,
+    doctor,
+):
     part.register(app)
 
 

@@ -9,8 +9,10 @@ import typer
 from rich.table import Table
 
 from engine import api
+from engine.cli.confirming import with_purpose
 from engine.cli.console import output, print_json, say, shown
 from engine.cli.following import say_if_paused, wait_for
+from engine.cli.layers import Normalisation, layers_from
 from engine.cli.options import LARGEST, AsJson, RunArgument, Wait, workspace_of
 from engine.errors import UsageError
 from engine.questions.prompts import REPORT_ID
@@ -19,6 +21,7 @@ from engine.types import ENDED, QUESTION_IDS, JobKind, Split
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a key, as in training.seed=7.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")]
 Priority = Annotated[int, typer.Option(min=-LARGEST, max=LARGEST, help="Higher is dispatched first.")]
+Purpose = Annotated[str, typer.Option("--test-purpose", help="Why the test split is looked at; it is recorded.")]
 References = Annotated[bool, typer.Option(help="Also measure majority class and untuned model.")]
 
 
@@ -37,6 +40,7 @@ def launch(
     dry_run: DryRun = False,
     priority: Priority = 0,
     references: References = True,
+    test_purpose: Purpose = "",
     as_json: AsJson = False,
 ) -> None:
     """Queue a training run with its evaluations, and start the worker."""
@@ -45,7 +49,12 @@ def launch(
     if dry_run:
         _print_plan(api.plan_launch(workspace, loaded), as_json)
     else:
-        launched = api.launch(workspace, loaded, priority=priority, references=references)
+        launched = with_purpose(
+            lambda purpose: api.launch(
+                workspace, loaded, priority=priority, references=references, test_purpose=purpose
+            ),
+            test_purpose,
+        )
         _tell(workspace, launched, wait, as_json)
 
 
@@ -57,6 +66,7 @@ def clone(
     dry_run: DryRun = False,
     priority: Priority = 0,
     references: References = True,
+    test_purpose: Purpose = "",
     as_json: AsJson = False,
 ) -> None:
     """Launch the recipe of a run once more, with changes if need be (`--set name=...` names it)."""
@@ -66,7 +76,17 @@ def clone(
         _print_plan(api.plan_launch(workspace, recipe), as_json)
     else:
         parent = api.run_details(workspace, run).run.id
-        launched = api.launch(workspace, recipe, priority=priority, references=references, parent_run_id=parent)
+        launched = with_purpose(
+            lambda purpose: api.launch(
+                workspace,
+                recipe,
+                priority=priority,
+                references=references,
+                parent_run_id=parent,
+                test_purpose=purpose,
+            ),
+            test_purpose,
+        )
         _tell(workspace, launched, wait, as_json)
 
 
@@ -90,6 +110,8 @@ def evaluate(
     run: RunArgument,
     split: Annotated[list[str] | None, typer.Option(help="validation or test; may be given twice.")] = None,
     question: Annotated[list[str] | None, typer.Option(help="Q1 to Q8 [default: those of the recipe].")] = None,
+    normalisation: Normalisation = None,
+    test_purpose: Purpose = "",
     wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +121,13 @@ def evaluate(
     unknown = [each for each in question or [] if each not in (*QUESTION_IDS, REPORT_ID)]
     if unknown:
         raise UsageError(f"There is no question {', '.join(unknown)}", next_step=f"Choose: {', '.join(QUESTION_IDS)}.")
-    run_id, evaluations = api.evaluate_run(workspace, run, splits, question or [])
+    layers = layers_from(normalisation)
+    run_id, evaluations = with_purpose(
+        lambda purpose: api.evaluate_run(
+            workspace, run, splits, question or [], test_purpose=purpose, normalisation=layers
+        ),
+        test_purpose,
+    )
     if as_json:
         print_json({"run_id": run_id, "evaluations": evaluations})
     else:
@@ -119,6 +147,11 @@ def _choice(kind: type[Split], text: str) -> Split:
     return kind(text)
 
 
+def views_words(views: dict[str, int]) -> str:
+    """Views with their samples in one line."""
+    return f"{len(views)}: " + " · ".join(f"{view} {count:,}" for view, count in views.items())
+
+
 def _print_plan(plan: api.LaunchPlan, as_json: bool) -> None:
     values: dict[str, Any] = {
         "name": plan.recipe.name,
@@ -128,8 +161,9 @@ def _print_plan(plan: api.LaunchPlan, as_json: bool) -> None:
         "quantization": plan.quantization,
         "why": plan.reason,
         "training samples": plan.training_samples,
+        "views": plan.training_views if as_json else views_words(plan.training_views),
         "optimizer steps": plan.steps,
-        "images": plan.split_images,
+        "images": plan.split_images if as_json else " · ".join(f"{k} {n:,}" for k, n in plan.split_images.items()),
         "evaluations": plan.evaluations,
     }
     if as_json:

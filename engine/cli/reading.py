@@ -154,6 +154,7 @@ def _facts(row: api.RunRow) -> dict[str, object]:
 def _print_scores(details: api.RunDetails) -> None:
     for evaluation in details.evaluations:
         what = f"evaluation {evaluation.id}: {evaluation.question} on {evaluation.split}"
+        what += evaluation.title.removeprefix(evaluation.name)
         output.print(shown(f"{what}: {_state(evaluation)}", "bold"))
         for text in (evaluation.error_title, evaluation.error_detail, evaluation.error_next_step):
             if text:

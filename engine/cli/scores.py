@@ -16,17 +16,29 @@ from engine.cli.options import LARGEST, AsJson, workspace_of
 from engine.errors import UsageError
 from engine.formatting import duration, size
 from engine.questions.prompts import REPORT_ID
-from engine.types import QUESTION_IDS, Split
+from engine.store.board_columns import BOARD_COLUMNS, MAIN_SCORES
+from engine.store.records import degradation_words
+from engine.types import QUESTION_IDS, Reference, Split
 
-SCORES = {
+LABELS = {
     "balanced_accuracy": "balanced\naccuracy",
     "sensitivity": "sensi-\ntivity",
     "specificity": "speci-\nficity",
     "auroc": "AUROC\n",
     "mcc": "MCC\n",
+    "section_accuracy": "section\naccuracy",
+    "completeness": "complete-\nness",
+    "keyword_agreement": "keyword\nagreement",
+    "macro_recall": "macro\nrecall",
 }
+"""Heads on two lines; other figures have the short title that the leaderboard's screen has."""
 WIDE = 110
 """Columns of the terminal from which on speed and memory are shown as well."""
+
+
+_REFERENCES = list(Reference)
+_NO_CHOICE = (Reference.MAJORITY, Reference.SHUFFLED)
+"""References for which no threshold is chosen."""
 
 
 def register(app: typer.Typer) -> None:
@@ -66,13 +78,17 @@ def leaderboard(
         print_json(rows)
     elif rows:
         print_leaderboard(rows)
+        for name in sorted({row["dataset"] for row in rows if row["split"] == Split.TEST}):
+            note = api.looks_note(workspace, name, Split.TEST)
+            if note:
+                output.print(shown(f"Test split of {name}: {note}; `sonotune data looks {name}` says why.", "dim"))
     else:
         say(NOT_YET)
 
 
 def _group(row: dict[str, Any]) -> tuple[str, ...]:
     """Rows may be ranked together only where cases and protocol are the same."""
-    names = ("dataset", "question", "split", "cases_fingerprint", "protocol_fingerprint")
+    names = ("dataset", "question", "split", "cases_fingerprint", "clean_protocol_fingerprint")
     return tuple(str(row[name]) for name in names)
 
 
@@ -94,14 +110,15 @@ def _print_group(key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
         title.append(f", {abnormal} abnormal")
     title.append(f"  cases {cases[:8]} protocol {protocol[:8]}", style="dim")
     wide = output.width >= WIDE
+    scores = MAIN_SCORES.get(question, MAIN_SCORES["Q7"])
     table = new_table(title=title)
     table.add_column("run", overflow="fold")
-    for label in SCORES.values():
-        table.add_column(label, justify="right")
+    for name in scores:
+        table.add_column(LABELS.get(name, BOARD_COLUMNS[name].short), justify="right")
     for label in ("training", "samples/s", "peak memory") if wide else ():
         table.add_column(label, justify="right")
-    for row in rows:
-        cells: list[Text | str] = [_name(row), *(interval(row, name) for name in SCORES)]
+    for row in ordered(rows, scores[0]):
+        cells: list[Text | str] = [_name(row), *(interval(row, name) for name in scores)]
         if wide:
             rate = row["samples_per_second"]
             cells += [
@@ -114,10 +131,31 @@ def _print_group(key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     _print_notes(rows)
 
 
+def ordered(rows: list[dict[str, Any]], score: str) -> list[dict[str, Any]]:
+    """References first, then runs, the best of the main figure first, each with its control behind it."""
+
+    def controls(run: object) -> list[dict[str, Any]]:
+        return [row for row in rows if row["degradation"] and row["run"] == run]
+
+    def order(row: dict[str, Any]) -> tuple[bool, float, int]:
+        value = row.get(score)
+        return value is None, -(value or 0.0), -row["evaluation"]
+
+    clean = [row for row in rows if not row["degradation"]]
+    references = sorted((row for row in clean if row["reference"]), key=lambda row: _REFERENCES.index(row["reference"]))
+    runs = sorted((row for row in clean if not row["reference"]), key=order)
+    listed = [*references, *(each for row in runs for each in (row, *controls(row["run"])))]
+    return [*listed, *(row for row in rows if row not in listed)]
+
+
 def _name(row: dict[str, Any]) -> Text:
-    name = shown(str(row["name"])[:60], "italic" if row["reference"] else "bold")
-    if row["run"] is not None:
+    control = bool(row["degradation"])
+    words = degradation_words(row["degradation"])
+    name = shown(str(row["name"])[:60] + words, "italic" if row["reference"] or control else "bold")
+    if row["run"] is not None and not control:
         name.append(f"\nrun {row['run']}", style="dim")
+    for kind in dict.fromkeys(mark["kind"] for mark in row["marks"] if not control and not row["reference"]):
+        name.append(f"\n! {shown(kind).plain}", style="yellow")
     return name
 
 
@@ -125,10 +163,18 @@ def _print_notes(rows: list[dict[str, Any]]) -> None:
     """What a reader of the table must know besides."""
     for row in rows:
         name = shown(row["name"]).plain
+        if row["degradation"]:
+            continue
+        for mark in row["marks"] if not row["reference"] else ():
+            output.print(shown(f"! {name}: {mark['detail']}.", "yellow"))
         if row["reference"] == "majority" and row["accuracy"] is not None:
             output.print(shown(f"Always giving the commonest answer has accuracy {row['accuracy']:.2f}.", "dim"))
-        if row["reference"] != "majority" and row["threshold"] is not None:
+        if row["reference"] not in _NO_CHOICE and row["threshold"] is not None:
             output.print(shown(f"{name}: P(abnormal) ≥ {row['threshold']:.3f}, {row['threshold_source']}.", "dim"))
-        for count, what in ((row["unparseable"], "could not be read"), (row["cut_off"], "were cut off")):
+        for count, what in (
+            (row["errors"], "are serving errors"),
+            (row["unparseable"], "could not be read"),
+            (row["cut_off"], "were cut off"),
+        ):
             if count:
-                output.print(shown(f"{name}: {count} of {row['n']} generated answers {what}.", "yellow"))
+                output.print(shown(f"{name}: {count} of {row['n']} outputs {what}.", "yellow"))

@@ -28,7 +28,7 @@ def main() -> int:
         api.import_phantom_dataset(workspace, "phantoms", count=240, size=160)
         changes = [f"training.max_steps={STEPS}", "evaluation.splits=[]"]
         recipe = api.load_recipe(api.find_recipe("demo", Path(folder)), changes)
-        run_id = api.launch(workspace, recipe, references=False).run_id
+        run_id = api.launch(workspace, recipe, references=False, test_purpose="tests").run_id
         if not wait_for(workspace, [(JobKind.TRAINING, run_id)]):
             return 1
         with Reader(workspace) as reader:

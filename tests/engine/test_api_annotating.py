@@ -20,10 +20,11 @@ from engine.errors import DataError, JobError, RecipeError, UsageError
 from engine.recipe import Recipe, check_name, following_name, parse_recipe, recipe_json
 from engine.store.reader import Reader
 from engine.store.writer import Writer
-from engine.types import JobKind, Reference, Split, State
+from engine.types import QUESTION_IDS, JobKind, Reference, Split, State
 from engine.workspace import Workspace
 
 TRAINING, EVALUATION = JobKind.TRAINING, JobKind.EVALUATION
+SPLITS = (Split.VALIDATION, Split.TEST)
 
 
 @pytest.fixture
@@ -228,13 +229,13 @@ def test_a_clone_is_the_stored_recipe_under_a_free_name(tmp_path: Path) -> None:
     workspace = small_dataset(tmp_path)
     original = recipe("training.seed=7", "lora.r=4")
     with no_worker(workspace):
-        run_id = api.launch(workspace, original, references=False).run_id
+        run_id = api.launch(workspace, original, references=False, test_purpose="tests").run_id
         assert api.clone_recipe(workspace, run_id) == original.model_copy(update={"name": "demo-2"})
         api.rename_run(workspace, run_id, "seven")
         copy = api.clone_recipe(workspace, "seven", ["training.seed=8"])
         assert (copy.name, copy.training.seed, copy.lora.r) == ("seven-2", 8, 4)
         assert api.clone_recipe(workspace, run_id, ["name=other"]).name == "other"
-        launched = api.launch(workspace, copy, references=False, parent_run_id=run_id)
+        launched = api.launch(workspace, copy, references=False, parent_run_id=run_id, test_purpose="tests")
     child = api.run_details(workspace, launched.run_id).run
     assert (child.name, child.parent_run_id) == ("seven-2", run_id)
     assert child.recipe == recipe_json(copy)
@@ -242,7 +243,7 @@ def test_a_clone_is_the_stored_recipe_under_a_free_name(tmp_path: Path) -> None:
 
 def test_wrong_changes_of_a_clone_name_the_run_and_the_key(tmp_path: Path) -> None:
     workspace = small_dataset(tmp_path)
-    api.launch(workspace, recipe(), references=False, start_worker=False)
+    api.launch(workspace, recipe(), references=False, start_worker=False, test_purpose="tests")
     with pytest.raises(RecipeError, match="recipe of run 1: 2 problems") as caught:
         api.clone_recipe(workspace, 1, ["training.lerning_rate=1", "lora.r=0"])
     assert "--set lora.r=0" in caught.value.reason
@@ -265,7 +266,12 @@ def launched(tmp_path: Path) -> Iterator[Workspace]:
     """A dataset with a queued run on Q6, whose validation is queued."""
     workspace = small_dataset(tmp_path)
     with no_worker(workspace):
-        api.launch(workspace, recipe("data.questions=['Q6']", "evaluation.splits=['validation']"), references=False)
+        api.launch(
+            workspace,
+            recipe("data.questions=['Q6']", "evaluation.splits=['validation']"),
+            references=False,
+            test_purpose="tests",
+        )
         yield workspace
 
 
@@ -282,15 +288,14 @@ def test_choices_name_questions_splits_cases_and_what_is_on_its_way(launched: Wo
     images = {split: sum(row.total for row in api.dataset_summary(launched, "fetal").counts if row.split == split)
               for split in Split}  # fmt: skip
     assert choices(launched) == {
+        **{(question, split): (images[split], None) for question in QUESTION_IDS for split in SPLITS},
         ("Q6", "validation"): (images[Split.VALIDATION], "queued"),
-        ("Q6", "test"): (images[Split.TEST], None),
-        ("Q7", "validation"): (images[Split.VALIDATION], None),
-        ("Q7", "test"): (images[Split.TEST], None),
     }
+    assert [choice.question for choice in found.choices[:4]] == ["Q6", "Q6", "Q7", "Q7"]
     assert found.choices[0].evaluation_id == 1
-    api.evaluate_run(launched, 1, [Split.TEST], ["Q7"])
-    assert {key: state for key, (_, state) in choices(launched).items()} == {
-        ("Q6", "validation"): "queued", ("Q6", "test"): None, ("Q7", "validation"): "queued", ("Q7", "test"): "queued",
+    api.evaluate_run(launched, 1, [Split.TEST], ["Q7"], test_purpose="tests")
+    assert {key for key, (_, state) in choices(launched).items() if state == "queued"} == {
+        ("Q6", "validation"), ("Q7", "validation"), ("Q7", "test"),
     }  # fmt: skip
 
 
@@ -301,7 +306,7 @@ def test_choices_say_what_was_measured_and_forget_what_failed(launched: Workspac
     (launched.root / "outputs" / "00001-demo" / "adapter").mkdir(parents=True)
     assert choices(launched)["Q6", "validation"][1] == "succeeded"
     assert not api.evaluation_choices(launched, 1).waits
-    api.evaluate_run(launched, 1, [Split.TEST])
+    api.evaluate_run(launched, 1, [Split.TEST], test_purpose="tests")
     with Reader(launched) as reader:
         test = next(row.id for row in reader.evaluations(1) if row.split == Split.TEST)
     with Writer.open(launched) as writer:
@@ -320,8 +325,13 @@ def test_cases_are_counted_after_the_limit_and_only_where_there_is_an_answer(tmp
         lines += answers if number % 2 else [line for line in answers if "Normality" not in line]
     api.import_chat_file(workspace, "fetal", write_lines(tmp_path / "f.jsonl", lines), tmp_path / "images")
     with no_worker(workspace):
-        api.launch(workspace, recipe("data.questions=['Q1','Q7']", "evaluation.limit=4"), references=False)
-        api.launch(workspace, recipe("data.questions=['Q1','Q7']"), references=False)
+        api.launch(
+            workspace,
+            recipe("data.questions=['Q1','Q7']", "evaluation.limit=4"),
+            references=False,
+            test_purpose="tests",
+        )
+        api.launch(workspace, recipe("data.questions=['Q1','Q7']"), references=False, test_purpose="tests")
     limited = {choice.cases for choice in api.evaluation_choices(workspace, 1).choices}
     assert max(limited) == 4
     dataset = {(c.question, c.split): c.cases for c in api.evaluation_choices(workspace, 2).choices}
@@ -329,9 +339,7 @@ def test_cases_are_counted_after_the_limit_and_only_where_there_is_an_answer(tmp
 
     opened = open_dataset(workspace, "fetal")
     assert dataset == {
-        (question, split): len(opened.cases(split, question))
-        for question in ("Q1", "Q7")
-        for split in (Split.VALIDATION, Split.TEST)
+        (question, split): len(opened.cases(split, question)) for question in QUESTION_IDS for split in SPLITS
     }
     assert dataset["Q7", Split.TEST] < dataset["Q1", Split.TEST]
 
@@ -339,10 +347,10 @@ def test_cases_are_counted_after_the_limit_and_only_where_there_is_an_answer(tmp
 def test_a_wording_that_only_q7_has_leaves_the_others_out(tmp_path: Path) -> None:
     workspace = small_dataset(tmp_path)
     with no_worker(workspace):
-        api.launch(workspace, recipe("data.prompt=structured"), references=False)
+        api.launch(workspace, recipe("data.prompt=structured"), references=False, test_purpose="tests")
         assert {choice.question for choice in api.evaluation_choices(workspace, 1).choices} == {"Q7"}
         with pytest.raises(JobError, match="Q1 has no wording named structured"):
-            api.evaluate_run(workspace, 1, [Split.TEST], ["Q1"])
+            api.evaluate_run(workspace, 1, [Split.TEST], ["Q1"], test_purpose="tests")
     with Reader(workspace) as reader:
         assert {row.question for row in reader.evaluations()} == {"Q7"}
 
@@ -353,7 +361,7 @@ def test_choices_say_what_is_in_the_way(launched: Workspace, tmp_path: Path) -> 
     assert "no adapter to measure" in found.obstacle
     assert "cancelled" in found.obstacle
     assert found.next_step == "Launch it anew."
-    api.launch(launched, recipe(), references=False, start_worker=False)
+    api.launch(launched, recipe(), references=False, start_worker=False, test_purpose="tests")
     lines = [line for n in range(9) for line in eight_lines(write_image(tmp_path / "images", f"Femur/new_{n}.png"))]
     file = write_lines(tmp_path / "again.jsonl", lines)
     api.import_chat_file(launched, "fetal", file, tmp_path / "images", replace=True)

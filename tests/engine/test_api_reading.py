@@ -71,7 +71,9 @@ def test_a_plan_tells_what_a_launch_does(tmp_path: Path) -> None:
     assert both.training_samples == 2 * images["train"]
     assert both.evaluations == ["Q6 on test", "Q7 on test"]
     with no_worker(workspace):
-        launched = api.launch(workspace, recipe("training.max_steps=0", "training.epochs=3", "training.batch=8"))
+        launched = api.launch(
+            workspace, recipe("training.max_steps=0", "training.epochs=3", "training.batch=8"), test_purpose="tests"
+        )
     with Reader(workspace) as reader:
         row = reader.run(launched.run_id)
     assert row.planned_steps == plan.steps
@@ -82,23 +84,23 @@ def test_a_launch_that_cannot_work_is_refused_before_anything_is_queued(tmp_path
     workspace = small_dataset(tmp_path)
     for change, error in (("data.dataset=nope", DataError), ("model.id=assets/nope", ModelError)):
         with pytest.raises(error):
-            api.launch(workspace, recipe(change), start_worker=False)
+            api.launch(workspace, recipe(change), start_worker=False, test_purpose="tests")
     assert api.runs(workspace) == []
 
 
 def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     workspace = small_dataset(tmp_path)
     for _ in range(3):
-        api.launch(workspace, recipe(), references=False, start_worker=False)
+        api.launch(workspace, recipe(), references=False, start_worker=False, test_purpose="tests")
     assert [row.name for row in api.runs(workspace)] == ["demo-3", "demo-2", "demo"]
 
 
 def test_an_evaluation_of_a_run_that_never_gets_an_adapter_is_refused(tmp_path: Path) -> None:
     workspace = small_dataset(tmp_path)
-    launched = api.launch(workspace, recipe(), references=False, start_worker=False)
+    launched = api.launch(workspace, recipe(), references=False, start_worker=False, test_purpose="tests")
     api.cancel(workspace, launched.run_id, start_worker=False)
     with pytest.raises(JobError, match="no adapter to measure") as caught:
-        api.evaluate_run(workspace, launched.run_id, [Split.TEST])
+        api.evaluate_run(workspace, launched.run_id, [Split.TEST], test_purpose="tests")
     assert "cancelled" in caught.value.reason
     with Reader(workspace) as reader:
         assert {row.state for row in reader.evaluations()} == {State.CANCELLED}
@@ -106,7 +108,9 @@ def test_an_evaluation_of_a_run_that_never_gets_an_adapter_is_refused(tmp_path: 
 
 def test_followers_see_each_change_and_the_end(tmp_path: Path) -> None:
     workspace = small_dataset(tmp_path)
-    launched = api.launch(workspace, recipe("evaluation.splits=[]"), references=False, start_worker=False)
+    launched = api.launch(
+        workspace, recipe("evaluation.splits=[]"), references=False, start_worker=False, test_purpose="tests"
+    )
     views = api.follow_jobs(workspace, [(JobKind.TRAINING, launched.run_id)], poll_seconds=0.01)
     with no_worker(workspace), Writer.open(workspace) as writer:
         assert next(views)[0].state == State.QUEUED

@@ -10,7 +10,7 @@ import pytest
 
 from engine.cli.app import run
 from engine.store.writer import Writer
-from engine.types import JobKind, State
+from engine.types import JobKind, Reference, State
 from engine.workspace import Workspace
 
 ESCAPE = "\x1b"
@@ -112,8 +112,8 @@ def test_data_check_finds_a_changed_and_an_undecodable_image(
     image.write_bytes(image.read_bytes()[:-20])
     capfd.readouterr()
     assert run([*folder, "data", "check", "phantoms", "--json"]) == 1
-    problems = json.loads(capfd.readouterr().out)
-    assert [problem["item"] for problem in problems] == [f"{image.parent.name}/{image.name}"]
+    changed = json.loads(capfd.readouterr().out)["checks"]["changed"]
+    assert [fault["path"] for fault in changed] == [f"{image.parent.name}/{image.name}"]
 
 
 def test_a_dead_run_is_seen_as_interrupted_without_a_worker(workspace: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -158,27 +158,28 @@ def test_a_reader_that_closes_the_pipe_gets_no_traceback(workspace: Path) -> Non
 def test_launch_evaluate_leaderboard_from_end_to_end(workspace: Path) -> None:
     changes = ["training.max_steps=3", "training.batch=4", "data.image_size=64", "evaluation.limit=12"]
     settings = [word for change in [*changes, "evaluation.splits=['validation']"] for word in ("--set", change)]
-    done = sonotune(workspace, "launch", "demo", *settings, "--wait")
+    done = sonotune(workspace, "launch", "demo", *settings, "--wait", "--test-purpose", "tests")
     assert done.returncode == 0, done.stderr
     board = json.loads(sonotune(workspace, "leaderboard", "--json").stdout)
-    assert [(row["reference"], row["split"]) for row in board].count((None, "validation")) == 1
-    assert {row["reference"] for row in board} == {None, "base", "majority"}
+    tuned = [(row["split"], row["degradation"]) for row in board if row["reference"] is None]
+    assert sorted(tuned, key=str) == [("validation", "blank"), ("validation", None)]
+    assert {row["reference"] for row in board} == {None, *Reference}
     for row in board:
         assert set(row) >= LEADERBOARD_KEYS
         assert set(row) >= {f"{name}{end}" for name in SCORES for end in ("", "_low", "_high")}
     majority = next(row for row in board if row["reference"] == "majority")
     assert majority["balanced_accuracy"] == 0.5
     assert majority["peak_vram_bytes"] is None
-    tuned = next(row for row in board if row["reference"] is None)
+    tuned = next(row for row in board if row["reference"] is None and row["degradation"] is None)
     assert tuned["train_seconds"] > 0
     assert tuned["peak_rss_bytes"] > 0
     # Test brings what is missing: its own reference rows, not validation once more.
-    done = sonotune(workspace, "evaluate", "1", "--split", "test", "--wait")
+    done = sonotune(workspace, "evaluate", "1", "--split", "test", "--wait", "--test-purpose", "tests")
     assert done.returncode == 0, done.stderr
     board = json.loads(sonotune(workspace, "leaderboard", "--split", "test", "--json").stdout)
-    assert {row["reference"] for row in board} == {None, "base", "majority"}
+    assert {row["reference"] for row in board} == {None, *Reference}
     assert next(row for row in board if row["reference"] is None)["threshold_source"].startswith("validation")
-    again = sonotune(workspace, "evaluate", "1", "--split", "test", "--json")
+    again = sonotune(workspace, "evaluate", "1", "--split", "test", "--json", "--test-purpose", "tests")
     assert json.loads(again.stdout)["evaluations"] == []
     shown = sonotune(workspace, "show", "1").stdout
     assert "evaluation" in shown

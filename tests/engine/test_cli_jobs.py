@@ -24,7 +24,10 @@ from engine.store.writer import Writer
 from engine.types import Action, JobKind, State
 from engine.workspace import Workspace
 
-LAUNCH = ("launch", "demo", "--set", "data.dataset=fetal")
+REFERENCES = ("majority", "majority_by_view", "shuffled", "base")
+SUBJECTS = (*REFERENCES, "run 1", "run 1")  # each run with its blank-image control
+BOTH = "evaluation.splits=['validation','test']"
+LAUNCH = ("launch", "demo", "--set", "data.dataset=fetal", "--set", BOTH, "--test-purpose", "tests")
 
 
 @pytest.fixture
@@ -93,10 +96,10 @@ def test_a_launch_queues_the_run_its_measurements_and_the_reference_rows(
     launched = command(*LAUNCH, "--json").json
     assert launched["run_id"] == 1
     assert Counter(evaluations(workspace)) == Counter(
-        (subject, split, "queued") for subject in ("majority", "base", "run 1") for split in ("validation", "test")
+        (subject, split, "queued") for subject in SUBJECTS for split in ("validation", "test")
     )
-    assert len(launched["references"]) == 4
-    assert len(launched["evaluations"]) == 2
+    assert len(launched["references"]) == 8
+    assert len(launched["evaluations"]) == 4
 
 
 def test_reference_rows_are_queued_once(command: CommandLine, workspace: Workspace) -> None:
@@ -104,10 +107,10 @@ def test_reference_rows_are_queued_once(command: CommandLine, workspace: Workspa
     second = command(*LAUNCH, "--set", "training.seed=7", "--json").json
     assert second["references"] == []
     assert Counter(subject for subject, _, _ in evaluations(workspace)) == {
-        "majority": 2, "base": 2, "run 1": 2, "run 2": 2
+        **dict.fromkeys(REFERENCES, 2), "run 1": 4, "run 2": 4
     }  # fmt: skip
     # Another image size is another measurement of the untuned model.
-    assert len(command(*LAUNCH, "--set", "data.image_size=128", "--json").json["references"]) == 4
+    assert len(command(*LAUNCH, "--set", "data.image_size=128", "--json").json["references"]) == 8
     assert command(*LAUNCH, "--no-references", "--set", "data.image_size=192", "--json").json["references"] == []
 
 
@@ -123,9 +126,13 @@ def test_test_brings_the_validation_that_its_threshold_comes_from(command: Comma
     only_training = ("--set", "evaluation.splits=[]", "--no-references")
     assert command(*LAUNCH, *only_training).code == 0
     assert evaluations(workspace) == []
-    assert len(command("evaluate", "1", "--split", "test", "--json").json["evaluations"]) == 6
+    assert (
+        len(command("evaluate", "1", "--split", "test", "--test-purpose", "tests", "--json").json["evaluations"]) == 12
+    )
     assert {split for subject, split, _ in evaluations(workspace) if subject == "run 1"} == {"validation", "test"}
-    again = command("evaluate", "demo", "--split", "test", "--split", "validation", "--json").json
+    again = command(
+        "evaluate", "demo", "--split", "test", "--split", "validation", "--test-purpose", "tests", "--json"
+    ).json
     assert again == {"run_id": 1, "evaluations": []}
 
 
@@ -207,7 +214,9 @@ def cancel(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(("end", "said"), [(fail, "It broke\nBecause.\nMend it.\n"), (cancel, "cancelled")])
-@pytest.mark.parametrize("words", [[*LAUNCH, "--wait"], ["evaluate", "1", "--split", "test", "--wait"]])
+@pytest.mark.parametrize(
+    "words", [[*LAUNCH, "--wait"], ["evaluate", "1", "--split", "test", "--test-purpose", "tests", "--wait"]]
+)
 def test_waiting_ends_with_1_when_the_run_does_not_succeed(
     workspace: Workspace, words: list[str], end: Callable[[Workspace], None], said: str
 ) -> None:
@@ -216,10 +225,10 @@ def test_waiting_ends_with_1_when_the_run_does_not_succeed(
         recipe = api.load_recipe(
             api.find_recipe("demo", workspace.root), ["data.dataset=fetal", "evaluation.splits=[]"]
         )
-        api.launch(workspace, recipe, start_worker=False)
+        api.launch(workspace, recipe, start_worker=False, test_purpose="tests")
     waiting = popen(workspace.root, *words)
     try:
-        wait_until(lambda: workspace.database.exists() and len(rows_of_run(workspace)) == 2, "the queue is filled")
+        wait_until(lambda: workspace.database.exists() and len(rows_of_run(workspace)) == 4, "the queue is filled")
         end(workspace)
         _, err = waiting.communicate(timeout=30)
     finally:
@@ -236,10 +245,10 @@ def rows_of_run(workspace: Workspace) -> list[str]:
 def test_waiting_ends_with_0_when_all_succeeded(workspace: Workspace) -> None:
     waiting = popen(workspace.root, *LAUNCH, "--wait", "--json")
     try:
-        wait_until(lambda: len(evaluations(workspace)) == 6, "the queue is filled")
+        wait_until(lambda: len(evaluations(workspace)) == 12, "the queue is filled")
         with Writer.open(workspace) as writer:
             succeed(writer, JobKind.TRAINING, 1)
-            for job in range(1, 7):
+            for job in range(1, 13):
                 succeed(writer, JobKind.EVALUATION, job)
         out, err = waiting.communicate(timeout=30)
     finally:
@@ -252,7 +261,7 @@ def test_waiting_ends_with_0_when_all_succeeded(workspace: Workspace) -> None:
 def test_ctrl_c_while_waiting_leaves_the_run_alone(workspace: Workspace) -> None:
     waiting = popen(workspace.root, *LAUNCH, "--wait")
     try:
-        wait_until(lambda: len(evaluations(workspace)) == 6, "the queue is filled")
+        wait_until(lambda: len(evaluations(workspace)) == 12, "the queue is filled")
         assert waiting.stderr is not None
         while "demo: queued" not in waiting.stderr.readline():
             assert waiting.poll() is None
@@ -272,6 +281,7 @@ def test_following_a_log_ends_with_the_run(workspace: Workspace) -> None:
         workspace,
         api.load_recipe(api.find_recipe("demo", workspace.root), ["data.dataset=fetal"]),
         start_worker=False,
+        test_purpose="tests",
     )
     with Reader(workspace) as reader:
         log = workspace.root / reader.run(1).directory / "log.txt"

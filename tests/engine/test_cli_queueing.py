@@ -19,7 +19,9 @@ from engine.types import JobKind, Reference, State
 from engine.workspace import Workspace
 
 TRAINING, EVALUATION = JobKind.TRAINING, JobKind.EVALUATION
-LAUNCH = ("launch", "demo", "--set", "data.dataset=fetal", "--no-references")
+BOTH = "evaluation.splits=['validation','test']"
+PURPOSE = ("--test-purpose", "tests")
+LAUNCH = ("launch", "demo", "--set", "data.dataset=fetal", "--set", BOTH, "--no-references", *PURPOSE)
 UNPAUSE = "`sonotune queue --unpause`"
 
 
@@ -88,7 +90,7 @@ def test_pause_and_unpause_are_told_by_everything_that_looks(command: CommandLin
     assert command("queue", "--json").json["pause_reason"] == "too hot"
     assert UNPAUSE in command(*LAUNCH).err
     assert UNPAUSE in command(*LAUNCH, "--json").err
-    assert UNPAUSE in command("evaluate", "1", "--split", "test", "--question", "Q6").err
+    assert UNPAUSE in command("evaluate", "1", "--split", "test", "--question", "Q6", "--test-purpose", "tests").err
     assert command("queue", "--unpause").out == "The queue goes on: queued jobs are started.\n"
     for words in ([], ["queue"], ["worker", "--status"], LAUNCH):
         done = command(*words)
@@ -117,7 +119,7 @@ def test_waiting_says_once_that_the_queue_is_paused(workspace: Workspace) -> Non
     api.pause_queue(workspace, "maintenance")
     waiting = popen(workspace.root, *LAUNCH, "--wait")
     try:
-        wait_until(lambda: len(evaluations(workspace)) == 2, "the queue is filled")
+        wait_until(lambda: len(evaluations(workspace)) == 4, "the queue is filled")
         assert waiting.stderr is not None
         lines = []
         while "maintenance" not in "".join(lines):
@@ -127,7 +129,7 @@ def test_waiting_says_once_that_the_queue_is_paused(workspace: Workspace) -> Non
         api.unpause_queue(workspace)
         with Writer.open(workspace) as writer:
             succeed(writer, TRAINING, 1)
-            for job in (1, 2):
+            for job in (1, 2, 3, 4):
                 succeed(writer, EVALUATION, job)
         _, err = waiting.communicate(timeout=30)
     finally:
@@ -229,10 +231,10 @@ def test_a_clone_is_planned_or_queued_with_its_parent(command: CommandLine) -> N
     assert "seed = 7" in plan["recipe"]
     assert "batch = 2" in plan["recipe"]
     assert len(command("runs", "--json").json) == 1
-    assert command("clone", "demo", "--no-references", "--json").json["run_id"] == 2
+    assert command("clone", "demo", "--no-references", *PURPOSE, "--json").json["run_id"] == 2
     row = command("show", "demo-2", "--json").json["run"]
     assert (row["parent_run_id"], row["seed"]) == (1, 7)
-    assert command("clone", "demo-2", "--no-references").code == 0
+    assert command("clone", "demo-2", "--no-references", *PURPOSE).code == 0
     assert [row["name"] for row in command("runs", "--json").json] == ["demo-3", "demo-2", "demo"]
     wrong = command("clone", "1", "--set", "lora.r=0")
     assert wrong.code == 2

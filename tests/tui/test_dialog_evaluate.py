@@ -16,7 +16,7 @@ from engine import api
 from engine.recipe import Recipe, parse_recipe
 from engine.store.reader import Reader
 from engine.store.writer import Writer
-from engine.types import JobKind, Split, State
+from engine.types import QUESTION_IDS, JobKind, Split, State
 from engine.workspace import Workspace
 from tui.dialogs.evaluate import (
     NOTHING_LEFT,
@@ -27,6 +27,7 @@ from tui.dialogs.evaluate import (
     nothing_to_take,
     queue_evaluations,
 )
+from tui.dialogs.prompt import Prompt
 from tui.widgets.table import Table
 
 Q6, Q7 = "Q6", "Q7"
@@ -43,13 +44,13 @@ def launched(tmp_path: Path) -> Iterator[Workspace]:
     """A dataset with a queued run on Q6, whose validation is queued; nothing is started."""
     workspace = small_dataset(tmp_path)
     with no_worker(workspace):
-        api.launch(workspace, recipe("data.questions=['Q6']"), references=False)
+        api.launch(workspace, recipe("data.questions=['Q6']"), references=False, test_purpose="tests")
         yield workspace
 
 
 def evaluations(workspace: Workspace) -> list[tuple[str, Split, int | None]]:
     with Reader(workspace) as reader:
-        return [(row.question, row.split, row.run_id) for row in reader.evaluations()]
+        return [(row.question, row.split, row.run_id) for row in reader.evaluations() if row.degradation is None]
 
 
 def told(pilot: Pilot[Any]) -> str:
@@ -81,7 +82,7 @@ async def test_it_lists_what_can_be_measured_and_what_is_on_its_way(launched: Wo
         assert "measure run 1" in text
         assert "demo" in text
         assert "on its way: queued, evaluation 1" in text
-        assert text.count(TEST_WORDS) == 2
+        assert text.count(TEST_WORDS) >= 2
         assert "It has not ended: what you queue starts when it has succeeded." in text
         cases = {(each.question, each.split): each.cases for each in api.evaluation_choices(launched, 1).choices}
         row = next(line for line in text.splitlines() if "Q7" in line and "validation" in line)
@@ -98,14 +99,22 @@ async def test_space_marks_and_enter_queues_all_that_is_marked(launched: Workspa
         assert dialog.marked == [(Q7, VALIDATION), (Q7, TEST)]
         assert "Enter queues Q7 on validation, Q7 on test. A test brings validation along" in words(pilot)
         assert screen_text(pilot.app).count("●") == 2
-        await pilot.press("up", "up", "space", "enter")  # also Q6 on test
+        await pilot.press("home", "down", "space", "enter")  # also Q6 on test
+        await until(pilot, lambda: isinstance(pilot.app.screen, Prompt), "it asks why the test split is looked at")
+        assert "Nobody has looked at it yet." in words(pilot)
+        await pilot.press("enter")  # without a reason nothing happens
+        assert isinstance(pilot.app.screen, Prompt)
+        await pilot.press(*"end", "enter")
         await until(pilot, lambda: "queued for run 1" in told(pilot), "it is told how many")
+        looks = api.looks(launched, "fetal")
+        assert [(look.question, look.purpose) for look in looks] == [("Q7", "end"), ("Q6", "end")]
         assert not isinstance(pilot.app.screen, EvaluateDialog)
     of_run = [(question, split) for question, split, run in evaluations(launched) if run == 1]
     assert sorted(of_run) == sorted([(Q6, VALIDATION), (Q6, TEST), (Q7, VALIDATION), (Q7, TEST)])
-    count = len(evaluations(launched)) - 1
-    assert count > 3  # with the reference rows
-    assert f"{count} evaluations queued for run 1: with the reference rows" in told(pilot)
+    with Reader(launched) as reader:
+        count = len(reader.evaluations()) - 2  # validation of Q6 and its control were there
+    assert count > 3  # with the reference rows and controls
+    assert f"{count} evaluations queued for run 1: with reference rows, blank-image controls" in told(pilot)
 
 
 async def test_a_mark_can_be_taken_back_and_enter_takes_the_row_under_the_cursor(launched: Workspace) -> None:
@@ -134,7 +143,7 @@ async def test_what_is_on_its_way_cannot_be_marked_again(launched: Workspace) ->
 
 
 async def test_where_all_is_measured_it_says_so(launched: Workspace) -> None:
-    api.evaluate_run(launched, 1, [TEST], [Q6, Q7])
+    api.evaluate_run(launched, 1, [TEST], QUESTION_IDS, test_purpose="tests")
     before = evaluations(launched)
     async with running(launched) as pilot:
         await asked(pilot)
@@ -147,14 +156,14 @@ async def test_where_all_is_measured_it_says_so(launched: Workspace) -> None:
 def test_what_was_measured_meanwhile_is_not_queued_again(launched: Workspace) -> None:
     assert queue_evaluations(launched, 1, [(Q6, VALIDATION)]) == NOTHING_LEFT
     said = queue_evaluations(launched, 1, [(Q7, VALIDATION)])
-    assert said.startswith("3 evaluations queued for run 1: with the reference rows")
+    assert said.startswith("6 evaluations queued for run 1: with reference rows")
     assert queue_evaluations(launched, 1, [(Q7, VALIDATION)]) == NOTHING_LEFT
 
 
 def test_one_evaluation_alone_is_told_as_one(launched: Workspace) -> None:
-    api.evaluate_run(launched, 1, [VALIDATION], [Q7])
+    api.evaluate_run(launched, 1, [VALIDATION], [Q7], test_purpose="tests")
     with Reader(launched) as reader:
-        own = next(row.id for row in reader.evaluations(1) if row.question == Q7)
+        own = next(row.id for row in reader.evaluations(1) if row.question == Q7 and row.degradation is None)
     with Writer.open(launched) as writer:
         assert writer.transition(JobKind.EVALUATION, own, State.QUEUED, State.CANCELLED, "test")
     assert queue_evaluations(launched, 1, [(Q7, VALIDATION)]) == "1 evaluation queued for run 1."
@@ -227,7 +236,7 @@ async def test_hostile_names_and_many_questions_fit(tmp_path: Path, size: tuple[
     workspace = small_dataset(tmp_path)
     questions = [f"Q{number}" for number in range(1, 9)]
     with no_worker(workspace):
-        api.launch(workspace, recipe(f"data.questions={questions}"), references=False)
+        api.launch(workspace, recipe(f"data.questions={questions}"), references=False, test_purpose="tests")
         with Writer.open(workspace) as writer:
             writer.update(JobKind.TRAINING, 1, name=HOSTILE)
         async with running(workspace, size) as pilot:

@@ -138,7 +138,7 @@ async def test_an_empty_workspace_says_how_to_import_and_draws_phantoms(
     async with opened(workspace_at(tmp_path)) as sight:
         assert "sonotune data import phantoms" in screen_text(sight.app)
         assert "no dataset" in sight.facts
-        for key in ("d", "b", "p", "z", "w", "s", "S", "v", "c", "P", "[", "]", "down"):
+        for key in ("d", "b", "p", "z", "w", "s", "S", "v", "c", "P", "K", "Q", "[", "]", "down"):
             await sight.press(key)
             if isinstance(sight.app.screen, Choose):
                 await sight.press("escape")

@@ -206,9 +206,12 @@ async def test_a_launch_by_keyboard_alone_queues_what_was_typed(workspace: api.W
         await back(pilot)
         typed = form_of(pilot).check.recipe
         await pilot.press("l")
+        await dialog(pilot, Prompt)  # the test split is not looked at without a reason
+        await pilot.press("enter", *"why", "enter")
         await until(pilot, lambda: "Run 1 (first try) is queued" in toasts(pilot), "it says what was queued")
-        assert "with 2 evaluations" in toasts(pilot)
-        assert "4 reference rows" in toasts(pilot)
+        assert "with 8 evaluations" in toasts(pilot)
+        assert "16 reference rows" in toasts(pilot)
+        assert [look.purpose for look in api.looks(workspace, "fetal")] == ["why", "why"]
         await until(pilot, lambda: "queued" in screen_text(pilot.app).splitlines()[0], "the header knows")
     [recipe] = stored(workspace)
     assert recipe == typed
@@ -221,7 +224,7 @@ async def test_a_launch_by_keyboard_alone_queues_what_was_typed(workspace: api.W
         "training.learning_rate": 5e-4,
         "training.max_steps": 7,
         "training.schedule": "constant",
-        "evaluation.splits": ("validation",),
+        "evaluation.splits": ("validation", "test"),
     }
 
 
@@ -633,7 +636,8 @@ async def test_the_plan_says_what_would_run(workspace: api.Workspace) -> None:
             f"quantization {plan.quantization}",
             f"training {plan.training_samples} samples: Q7",
             "steps 240 of 16 samples",
-            "evaluations Q7 on validation Q7 on test",
+            "evaluations Q7 on validation",
+            "views 2: Abdomen",
             plan.device.split()[0],
         ):
             assert words in text
@@ -838,7 +842,7 @@ async def test_a_name_that_is_none_cannot_be_given(workspace: api.Workspace) -> 
 
 async def test_a_clone_comes_from_the_list_of_runs_and_knows_its_parent(workspace: api.Workspace) -> None:
     recipe = api.load_recipe(api.find_recipe("demo", workspace.root), ["data.dataset=fetal", "training.seed=5"])
-    api.launch(workspace, recipe, start_worker=False)
+    api.launch(workspace, recipe, start_worker=False, test_purpose="tests")
     async with workbench(workspace).run_test(size=NARROW) as pilot:
         await until(pilot, lambda: "0/240" in screen_text(pilot.app), "the run is listed")
         await pilot.press("c")

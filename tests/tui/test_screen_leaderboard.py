@@ -340,7 +340,7 @@ async def test_one_group_at_a_time(workspace: Workspace) -> None:
         assert names(pilot) == ["beta", "citrus", "apple"]
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: names(pilot) == ["other question"], "the next group")
-        assert columns(pilot)[:2] == ["name", "accuracy"]  # nothing else was scored for that question
+        assert columns(pilot)[:2] == ["name", "f2"]  # that question has figures of its own
         assert frozen(pilot) == []
         assert "Q1 on test of fetal [x]" in screen_text(pilot.app)
         assert "group 2 of 3" in screen_text(pilot.app)
@@ -806,7 +806,7 @@ async def test_every_key_has_a_name_and_help(workspace: Workspace) -> None:
         wanted = "open filter sort reverse sort_left sort_right columns groups last_group next_group pin mark overlay"
         assert {f"leaderboard.{name}" for name in [*wanted.split(), "copy", "export"]} <= ids
         footer = screen_text(pilot.app).splitlines()[-1]
-        for words in ("enter open", "/ filter", "s sort", "p pin", "C columns", "G group", "q quit", "? help"):
+        for words in ("enter open", "/ filter", "s sort", "p pin", "i cases", "G group", "q quit", "? help"):
             assert words in footer
         told = str(help_text(board_of(pilot)))
         for words in ("as CSV or Markdown", "Last row", "Curves of the marked runs together", "leaderboard.export"):

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from engine import api
 from tui.dialogs.base import Dialog
+from tui.dialogs.test_look import ask_purpose
 from tui.poller import attempt
 from tui.text import counted, cut
 from tui.widgets.lines import Lines, Paragraph
@@ -55,33 +56,50 @@ def ask_for_evaluation(workbench: Workbench, run: int) -> None:
 
     def answered(picks: list[Pick] | None) -> None:
         if picks:
-            workbench.act(lambda: queue_evaluations(workspace, run, picks))
+            queue(workbench, run, picks)
 
     workbench.push_screen(dialog, answered)
     # An error is an answer here: the dialog must not stay open and empty.
     workbench.act(lambda: attempt(lambda: api.evaluation_choices(workspace, run)), found)
 
 
-def queue_evaluations(workspace: api.Workspace, run: int, picks: Sequence[Pick]) -> str:
+def queue(workbench: Workbench, run: int, picks: Sequence[Pick], purpose: str = "") -> None:
+    """Queue measurements in a thread; where the test split needs a purpose, ask for it first."""
+    workspace = workbench.workspace
+
+    def done(answer: str | api.SonotuneError) -> None:
+        if isinstance(answer, api.UnconfirmedTestError):
+            ask_purpose(workbench, answer, lambda given: queue(workbench, run, picks, given))
+        elif isinstance(answer, api.SonotuneError):
+            workbench.report(answer)
+        else:
+            workbench.notify(api.plain(answer), markup=False)
+
+    workbench.act(lambda: attempt(lambda: queue_evaluations(workspace, run, picks, purpose)), done)
+
+
+def queue_evaluations(workspace: api.Workspace, run: int, picks: Sequence[Pick], purpose: str = "") -> str:
     """Queue measurements of a run and say how many that were, with those that they bring along.
 
     Args:
         workspace: where the run is recorded.
         run: its number.
         picks: questions and the splits to measure them on.
+        purpose: why the test split is looked at.
 
     Raises:
+        UnconfirmedTestError: the test split would be looked at without a purpose.
         JobError: there is nothing to measure.
     """
     queued = 0
     for question in dict.fromkeys(question for question, _ in picks):
         splits = [split for asked, split in picks if asked == question]
-        queued += len(api.evaluate_run(workspace, run, splits, [question])[1])
+        queued += len(api.evaluate_run(workspace, run, splits, [question], test_purpose=purpose)[1])
     if not queued:
         return NOTHING_LEFT
     said = f"{counted(queued, 'evaluation')} queued for run {run}"
     if queued > len(picks):
-        return f"{said}: with the reference rows, and validation where the threshold of a test comes from it."
+        return f"{said}: with reference rows, blank-image controls, and the validation that a threshold comes from."
     return f"{said}."
 
 
@@ -167,7 +185,8 @@ class EvaluateDialog(Dialog[list[Pick]]):
         table.rows_changed()
         first = next((choice for choice in self.choices if not unmarkable(choice)), None)
         if first is not None:
-            table.move_to_key(pick_of(first))
+            # Once the list has its height: before that, the row would be the only one in sight.
+            self.call_after_refresh(lambda: table.move_to_key(pick_of(first)))
         self._show_answer()
 
     def on_resize(self) -> None:

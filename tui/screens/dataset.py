@@ -16,6 +16,7 @@ from engine import api
 from tui.dialogs.choose import Choose
 from tui.screens.base import WorkbenchScreen
 from tui.screens.dataset_answers import Answers
+from tui.screens.dataset_check import CHECK_SECONDS, DatasetCheck, OneLine
 from tui.screens.dataset_image import ImagePane
 from tui.screens.dataset_lists import IMAGE_COLUMNS, SORTS, ImagesModel, columns_for, dataset_option, why_empty
 from tui.screens.dataset_reading import DatasetData, DatasetFeed, Wanted
@@ -28,16 +29,17 @@ from tui.widgets.table import Table
 
 NEEDS_IMAGES = (
     *("filter", "views", "view", "answers", "problems", "enlarge", "raw"),
-    *("sort", "reverse", "datasets", "check_files", "list_problems"),
+    *("sort", "reverse", "datasets", "check_files", "list_problems", "check_images", "quality"),
 )
 """Actions without a meaning where there is no dataset."""
 EXAMPLE = "Q7 contains thickening and split = test"
 
 
-class DatasetScreen(DatasetTasks, WorkbenchScreen):
+class DatasetScreen(DatasetTasks, DatasetCheck, WorkbenchScreen):
     """Views, images and answers of a dataset. A preview helps to find one's way; it is not for judging an image."""
 
     TAB = "Dataset"
+    CHECK_WORDS = (("Q quality", "dim"),)
     CSS_PATH = "dataset.tcss"
     AUTO_FOCUS = "#images"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (64, "-narrow"), (100, "-medium"), (160, "-wide")]  # noqa: RUF012 - Textual's
@@ -54,6 +56,7 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
         Binding("right_square_bracket", "view(1)", "Next view", show=False, id="dataset.next_view"),
         Binding("s", "sort", "Sort", show=False, id="dataset.sort", tooltip="By the next column"),
         Binding("S", "reverse", "Reverse", show=False, id="dataset.reverse", tooltip="Turn the order round"),
+        Binding("Q", "quality", "Quality", show=False, id="dataset.quality", tooltip="What is wrong with this dataset"),
         Binding("d", "datasets", "Datasets", show=False, id="dataset.choose", tooltip="Choose another dataset"),
         Binding("up,left,k,h", "step(-1)", "Image before", show=False, id="dataset.before"),
         Binding("down,right,j,l", "step(1)", "Next image", show=False, id="dataset.next"),
@@ -78,6 +81,7 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
                 yield Table(VIEW_COLUMNS, self._views, id="views")
             yield Table(IMAGE_COLUMNS, self._images, frozen_columns=2, moved=self._show_image, id="images")
             yield ImagePane(self.workbench.settings.images, id="image")
+        yield OneLine(id="check")
         yield FilterBar(api.IMAGE_FILTER_COLUMNS, EXAMPLE)
 
     def on_mount(self) -> None:
@@ -93,6 +97,7 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
         feed = self._feed
         self.forget_data()
         self.watch_data(lambda live: feed.read(live, asked), self._show)
+        self.watch_data(feed.read_check, self.hear_check, every=CHECK_SECONDS)
 
     def _show(self, data: DatasetData) -> None:
         self.query_one(FilterBar).show_problem(data.problem)
@@ -119,7 +124,9 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
         self._images.found.clear()
 
     def _show_facts(self) -> None:
-        self.show_facts(facts(self._data, self._asked, self._problem_count(), self._busy))
+        self.show_facts(
+            facts(self._data, self._asked, self._problem_count(), len(self._images.found.flags), self._busy)
+        )
 
     @property
     def _views_table(self) -> Table:
@@ -144,8 +151,9 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
             self._forward, self._at = at > self._at, at
         ahead = (at + 1, at - 1) if self._forward else (at - 1, at + 1)
         around = [items[place] for place in ahead if 0 <= place < len(items)]
-        known = self._images.found.by_check.get(items[at].path, "")
-        self._pane.show_item(items[at], images.root, around, known)
+        path, found = items[at].path, self._images.found
+        known = found.by_check.get(path) or found.by_decoding.get(path, "")
+        self._pane.show_item(items[at], images.root, around, known, found.flags.get(path))
 
     @on(ImagePane.Looked)
     def _looked(self, message: ImagePane.Looked) -> None:
@@ -232,7 +240,7 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
 
     def action_problems(self) -> None:
         """Only problems, or everything again."""
-        self._ask(problems_only=not self._asked.problems_only, found=self._images.found.paths())
+        self._ask(problems_only=not self._asked.problems_only, found=self._images.found.all_paths())
         self._show_columns()
 
     def action_sort(self) -> None:
@@ -257,7 +265,8 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
         """The columns that have something to say, and the mark of the order."""
         table, asked = self._images_table, self._asked
         table.sort = (asked.sort, asked.descending)
-        columns = columns_for(asked.view, asked.problems_only, self._problem_count())
+        marked = self._problem_count() + len(self._images.found.flags)
+        columns = columns_for(asked.view, asked.problems_only, marked)
         if columns != table.columns:
             table.set_columns(columns)
         table.repaint()
@@ -317,6 +326,24 @@ class DatasetScreen(DatasetTasks, WorkbenchScreen):
             self._show_columns()
             self._show_image()
             self._show_facts()
+
+    # ----- see DatasetCheck
+
+    def show_flags(self, flags: api.ImageFlags | None) -> None:
+        """Images with which something is the matter are marked in the list."""
+        self._images.found.flag({} if flags is None else flags.by_path)
+        if self._asked.problems_only:
+            self._ask(found=self._images.found.all_paths())
+        self._show_columns()
+        self._show_image()
+        self._show_facts()
+
+    def action_quality(self) -> None:
+        """The quality report."""
+        if self.chosen_dataset() is not None:
+            from tui.screens.quality import QualityScreen
+
+            self.app.push_screen(QualityScreen(str(self.chosen_dataset()), self._answer_chosen))
 
     # ----- the frame
 

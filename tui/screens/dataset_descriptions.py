@@ -7,14 +7,31 @@ cursor is.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from engine import api
 from tui.poller import Poller
 
 MOST_KEPT = 64
 
-Tell = Callable[[int, "api.ImageDetails | api.SonotuneError"], None]
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One image in words."""
+
+    details: api.ImageDetails
+    readings: Mapping[str, api.AnswerReading]
+    """What its answers are read as, by question."""
+
+
+Tell = Callable[[int, "Described | api.SonotuneError"], None]
+
+
+def describe(live: api.Live, image: int) -> Described:
+    """Everything known about an image, and what its answers are read as; belongs to the poller's thread."""
+    details = api.image_details(live, image)
+    return Described(details, api.image_readings(details))
 
 
 class Descriptions:
@@ -23,7 +40,7 @@ class Descriptions:
     def __init__(self, poller: Poller, tell: Tell) -> None:
         """Make it; `tell` gets the outcome for the image that was wished for last, by its id."""
         self._poller, self._tell = poller, tell
-        self._kept: OrderedDict[int, api.ImageDetails] = OrderedDict()
+        self._kept: OrderedDict[int, Described] = OrderedDict()
         self._wishes: list[int] = []
         self._first = self._asked = -1
         self._busy = self._ended = False
@@ -34,7 +51,7 @@ class Descriptions:
         self._wishes = [image, *(each for each in ahead if each not in self._kept)]
         self._ask()
 
-    def kept(self, image: int) -> api.ImageDetails | None:
+    def kept(self, image: int) -> Described | None:
         """What was answered before, while an answer of now is on its way."""
         return self._kept.get(image)
 
@@ -48,20 +65,20 @@ class Descriptions:
             return
         self._busy, self._asked = True, self._wishes.pop(0)
         image = self._asked
-        self._poller.ask(lambda live: api.image_details(live, image), self._arrived, self._failed)
+        self._poller.ask(lambda live: describe(live, image), self._arrived, self._failed)
 
-    def _arrived(self, details: api.ImageDetails) -> None:
-        self._kept[details.id] = details
-        self._kept.move_to_end(details.id)
+    def _arrived(self, found: Described) -> None:
+        self._kept[found.details.id] = found
+        self._kept.move_to_end(found.details.id)
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
-        self._settle(details)
+        self._settle(found)
 
     def _failed(self, error: api.SonotuneError) -> None:
         self._kept.pop(self._asked, None)
         self._settle(error)
 
-    def _settle(self, outcome: api.ImageDetails | api.SonotuneError) -> None:
+    def _settle(self, outcome: Described | api.SonotuneError) -> None:
         self._busy = False
         if not self._ended:
             if self._asked == self._first:

@@ -14,10 +14,10 @@ from textual.message import Message
 from textual.timer import Timer
 
 from engine import api
-from tui.screens.dataset_descriptions import Descriptions
+from tui.screens.dataset_descriptions import Described, Descriptions
 from tui.screens.dataset_lists import short_path
 from tui.screens.dataset_pictures import Loader, Picture, Pictures, Wish
-from tui.screens.dataset_text import details_paragraphs, waiting_paragraphs
+from tui.screens.dataset_text import details_paragraphs, flag_paragraph, waiting_paragraphs
 from tui.widgets.image import ImagePreview
 from tui.widgets.lines import Lines
 
@@ -56,6 +56,7 @@ class ImagePane(Vertical):
         self._preview: api.Preview | None = None
         self._descriptions: Descriptions | None = None
         self._known, self._reason = "", ""
+        self._flag: api.ImageFlag | None = None
         self._outdated: api.ImageItem | None = None
         self._grace: Timer | None = None
 
@@ -67,7 +68,12 @@ class ImagePane(Vertical):
     # ----- from the screen
 
     def show_item(
-        self, item: api.ImageItem | None, root: Path = Path(), around: Sequence[api.ImageItem] = (), known: str = ""
+        self,
+        item: api.ImageItem | None,
+        root: Path = Path(),
+        around: Sequence[api.ImageItem] = (),
+        known: str = "",
+        flag: api.ImageFlag | None = None,
     ) -> None:
         """Show an image of the list, or none.
 
@@ -76,10 +82,11 @@ class ImagePane(Vertical):
             root: where its file lies.
             around: images to load ahead, the likeliest first.
             known: what a check has found to be wrong with the file.
+            flag: what else is the matter with the image.
         """
         if item != self._item or root != self._root:
             self._reason = ""
-        self._root, self._item, self._around, self._known = root, item, around, known
+        self._root, self._item, self._around, self._known, self._flag = root, item, around, known, flag
         self._show_picture()
         self._show_details()
         if item is not None and self._details() is None:
@@ -191,7 +198,7 @@ class ImagePane(Vertical):
             self._descriptions = Descriptions(cast("Workbench", self.app).poller, self._described)
         return self._descriptions
 
-    def _described(self, image: int, outcome: api.ImageDetails | api.SonotuneError) -> None:
+    def _described(self, image: int, outcome: Described | api.SonotuneError) -> None:
         item = self._item
         if not self.is_attached or item is None or item.id != image:
             return
@@ -204,19 +211,22 @@ class ImagePane(Vertical):
             self._outdated = item
             self.post_message(self.Outdated())
 
-    def _details(self) -> api.ImageDetails | None:
+    def _details(self) -> Described | None:
         """Those of the image, where they have been read and are those of this very image."""
         if self._item is None or self._descriptions is None:
             return None
-        details = self._descriptions.kept(self._item.id)
-        return details if details is not None and details.path == self._item.path else None
+        found = self._descriptions.kept(self._item.id)
+        return found if found is not None and found.details.path == self._item.path else None
 
     def _show_details(self) -> None:
         lines, details = self.query_one(Lines), self._details()
         if self._item is None:
             lines.show_paragraphs([])
         elif details is not None:
-            lines.show_paragraphs(details_paragraphs(details, self._reason or self._known, lines.size))
+            known = self._reason or self._known
+            lines.show_paragraphs(
+                details_paragraphs(details.details, known, lines.size, details.readings, flag_paragraph(self._flag))
+            )
 
     def on_resize(self) -> None:
         """Titles are long or short by the width."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.style import Style
@@ -11,6 +11,7 @@ from engine import api
 from tui import clock
 from tui.dialogs.choose import Option
 from tui.screens.dataset_reading import Entry, Wanted
+from tui.screens.dataset_text import flag_sign, is_broken
 from tui.text import ELLIPSIS, width_of
 from tui.widgets.table import Cell, Column, Table
 
@@ -50,14 +51,27 @@ class Found:
     by_check: dict[str, str] = field(default_factory=dict)
     by_look: dict[str, str] = field(default_factory=dict)
     """Files that could not be shown; shown after all, they are taken out again."""
+    by_decoding: dict[str, str] = field(default_factory=dict)
+    """Files that the check in the background could not use."""
+    flags: dict[str, api.ImageFlag] = field(default_factory=dict)
+    """Images that can be used, but with which something is the matter."""
 
     def reason(self, path: str) -> str:
-        """What is wrong with an image; "" where nothing is known to be."""
-        return self.by_look.get(path) or self.by_check.get(path, "")
+        """What is wrong with an image that cannot be used; "" where nothing is known to be."""
+        return self.by_look.get(path) or self.by_check.get(path) or self.by_decoding.get(path, "")
 
     def paths(self) -> frozenset[str]:
-        """All of them."""
-        return frozenset(self.by_check) | frozenset(self.by_look)
+        """Those that cannot be used."""
+        return frozenset(self.by_check) | frozenset(self.by_look) | frozenset(self.by_decoding)
+
+    def all_paths(self) -> frozenset[str]:
+        """Those and the flagged ones."""
+        return self.paths() | frozenset(self.flags)
+
+    def flag(self, flags: Mapping[str, api.ImageFlag]) -> None:
+        """Take what the check in the background says."""
+        self.by_decoding = {path: flag.reason for path, flag in flags.items() if is_broken(flag)}
+        self.flags = {path: flag for path, flag in flags.items() if not is_broken(flag)}
 
     def look(self, path: str, reason: str) -> bool:
         """Note what a look at a file has shown; whether that is news."""
@@ -70,8 +84,8 @@ class Found:
 
     def clear(self) -> None:
         """Forget all: the dataset is another one."""
-        self.by_check.clear()
-        self.by_look.clear()
+        for known in (self.by_check, self.by_look, self.by_decoding, self.flags):
+            known.clear()
 
 
 class ImagesModel:
@@ -98,12 +112,13 @@ class ImagesModel:
     def _cell(self, item: api.ImageItem, key: str, width: int) -> Cell:
         palette = self._table().palette
         problem = item.problem or self.found.reason(item.path)
+        sign, tone, reason = ("✗", "bad", problem) if problem else self._flag(item.path)
         if key == "mark":
-            return "✗" if problem else " ", palette.bad
+            return sign, palette.named(tone)
         if key == "path":
             return end_of(short_path(item), width), palette.bad if problem else palette.text
         if key == "problem":
-            return problem, palette.bad
+            return reason, palette.named(tone)
         if key == "verdict":
             return ("left out" if item.problem else item.verdict or "none"), self._verdict_style(item)
         if key == "split":
@@ -111,6 +126,11 @@ class ImagesModel:
         if key == "width":
             return ("" if item.width is None else f"{item.width}×{item.height}"), palette.dim
         return item.view, palette.dim
+
+    def _flag(self, path: str) -> tuple[str, str, str]:
+        """Sign, tone and reason; blank for the many images with which nothing is the matter."""
+        flag = self.found.flags.get(path)
+        return (" ", "text", "") if flag is None else (*flag_sign(flag), flag.reason)
 
     def _verdict_style(self, item: api.ImageItem) -> Style:
         palette = self._table().palette

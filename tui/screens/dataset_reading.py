@@ -53,6 +53,37 @@ class DatasetData:
     """What is wrong with the filter."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckData:
+    """The check of the images, as it was a moment ago."""
+
+    dataset: Entry
+    status: api.CheckStatus | None
+    """None where it cannot be known."""
+    trouble: str = ""
+    """Why not, or what the check said before it ended early; untrusted text."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a process is at it."""
+        return self.status is not None and self.status.state is api.CheckState.RUNNING
+
+    @property
+    def result(self) -> tuple[object, ...]:
+        """What differs once there is something new to read; a running check is read when it has ended."""
+        return (self.dataset, self.running, None if self.running or self.status is None else self.status)
+
+
+def read_check(live: api.Live, dataset: Entry) -> CheckData:
+    """How far the check of the images is; reads three small files."""
+    try:
+        status = api.background_check_status(live.workspace, dataset.name)
+        log = api.check_log(live.workspace, dataset.name) if status.state is api.CheckState.INTERRUPTED else ""
+    except api.SonotuneError as error:
+        return CheckData(dataset, None, error.title)
+    return CheckData(dataset, status, log.strip().rpartition("\n")[2])
+
+
 class DatasetFeed:
     """Reads again only after an import: a training writes many times a second, and touches no dataset."""
 
@@ -66,6 +97,16 @@ class DatasetFeed:
         if self._known[0] != asked:
             self._known = (asked, _read(live, datasets, wanted))
         return self._known[1]
+
+    def read_check(self, live: api.Live) -> CheckData | None:
+        """The check of the dataset that was read last; belongs to the poller's thread."""
+        current = self._known[1].current
+        return None if current is None else read_check(live, current)
+
+    def check_of(self, live: api.Live, name: str) -> CheckData | None:
+        """The check of the dataset of that name; None where it is gone."""
+        current = next((entry for entry in _entries(live) if entry.name == name), None)
+        return None if current is None else read_check(live, current)
 
 
 def _entries(live: api.Live) -> tuple[Entry, ...]:

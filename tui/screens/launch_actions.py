@@ -11,6 +11,7 @@ from textual.screen import Screen
 from engine import api
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.prompt import Prompt
+from tui.dialogs.test_look import ask_purpose
 from tui.poller import attempt
 from tui.screens.launch_model import RecipeForm
 from tui.screens.launch_text import fields_at_fault, launched_words
@@ -90,7 +91,7 @@ class LaunchActions(Screen[None]):
         detail = "A second run of the same recipe, with the same seed, tells next to nothing new."
         self.app.push_screen(Confirm(question, detail, "queue it again"), answered)
 
-    def _launch(self, recipe: api.Recipe, first: bool) -> None:
+    def _launch(self, recipe: api.Recipe, first: bool, purpose: str = "") -> None:
         if self.form is None or self._launching:
             return
         self._launching = True
@@ -98,14 +99,19 @@ class LaunchActions(Screen[None]):
 
         def work() -> tuple[api.Launched, str, str]:
             priority = api.first_priority(workspace) if first else 0
-            launched = api.launch(workspace, recipe, priority=priority, parent_run_id=parent)
+            launched = api.launch(workspace, recipe, priority=priority, parent_run_id=parent, test_purpose=purpose)
             name = api.run_details(workspace, launched.run_id).run.name  # a number was added where it was taken
             return launched, name, api.pause_notice(workspace)
 
-        self.workbench.act(lambda: attempt(work), lambda answer: self._queued(recipe, answer))
+        self.workbench.act(lambda: attempt(work), lambda answer: self._queued(recipe, first, answer))
 
-    def _queued(self, recipe: api.Recipe, answer: tuple[api.Launched, str, str] | api.SonotuneError) -> None:
+    def _queued(
+        self, recipe: api.Recipe, first: bool, answer: tuple[api.Launched, str, str] | api.SonotuneError
+    ) -> None:
         self._launching = False
+        if isinstance(answer, api.UnconfirmedTestError):
+            ask_purpose(self.workbench, answer, lambda purpose: self._launch(recipe, first, purpose))
+            return
         if isinstance(answer, api.SonotuneError):
             self.workbench.report(answer)
             return

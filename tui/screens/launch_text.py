@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine import api
 from tui.screens.launch_model import RecipeForm
 from tui.text import counted
 from tui.widgets.lines import Paragraph
 
 NAME_CELLS = 13
+MOST_VIEWS = 14
+"""As many as the data has that this was made for."""
 
 
 def facts(form: RecipeForm) -> str:
@@ -85,9 +89,17 @@ def plan_facts(plan: api.LaunchPlan) -> list[tuple[str, str]]:
         ("model", plan.recipe.model.id),
         ("images", images),
         ("training", f"{plan.training_samples:,} samples: {', '.join(plan.recipe.data.questions)}"),
+        ("views", views_words(plan.training_views)),
         ("steps", f"{plan.steps:,} of {at_once} samples, {api.number(passes)} passes"),
         ("evaluations", "\n".join(plan.evaluations) or "none after the training"),
     ]
+
+
+def views_words(views: Mapping[str, int]) -> str:
+    """How many views are trained on, and how many samples each has: one view alone would stand out."""
+    listed = " · ".join(f"{api.one_line(view)} {count:,}" for view, count in list(views.items())[:MOST_VIEWS])
+    rest = f" · and {len(views) - MOST_VIEWS} more" if len(views) > MOST_VIEWS else ""
+    return f"{len(views)}: {listed}{rest}"
 
 
 def _fact(name: str, words: str) -> Paragraph:

@@ -18,6 +18,7 @@ from tui.screens.leaderboard_actions import BoardActions
 from tui.screens.leaderboard_data import MOST_COLUMNS, BoardData, BoardQuestion, Wanted
 from tui.screens.leaderboard_lines import Note, Pieces
 from tui.screens.leaderboard_rows import BoardModel
+from tui.screens.leaderboard_standings import PinnedStandings, standing_pieces
 from tui.screens.leaderboard_table import BoardTable
 from tui.widgets.filterbar import FilterBar
 from tui.widgets.table import Table
@@ -38,7 +39,7 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
         Binding("S", "reverse", "Reverse", show=False, id="leaderboard.reverse", tooltip="The other way round"),
         Binding("less_than_sign", "move_sort(-1)", "Sort left", show=False, id="leaderboard.sort_left"),
         Binding("greater_than_sign", "move_sort(1)", "Sort right", show=False, id="leaderboard.sort_right"),
-        Binding("C", "choose_columns", "Columns", id="leaderboard.columns", tooltip="Choose the columns"),
+        Binding("C", "choose_columns", "Columns", show=False, id="leaderboard.columns", tooltip="Choose the columns"),
         Binding("G", "choose_group", "Group", id="leaderboard.groups", tooltip="Choose what is ranked"),
         Binding("left_square_bracket", "group(-1)", "Last group", show=False, id="leaderboard.last_group"),
         Binding("right_square_bracket", "group(1)", "Next group", show=False, id="leaderboard.next_group"),
@@ -52,6 +53,9 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
         self._data = BoardData()
         self._sort: tuple[str, bool] | None = None
         """Field and whether descending; None: as the board comes."""
+        self._standings = PinnedStandings(
+            self.workbench, self.model, lambda: self.query_one(BoardTable).rows_in_sight()
+        )
         # Before there is a style sheet or a widget: ten thousand rows are read while the first frame is made.
         self.workbench.poller.ask(partial(self._question.read, wanted=self._asked_for), _ready, _ready)
 
@@ -94,13 +98,27 @@ class LeaderboardScreen(BoardActions, WorkbenchScreen):
         table = self.query_one(BoardTable)
         table.empty = text.empty(board)
         table.show_board((board.sort, board.descending), first=first)
-        self.query_one("#head", Pieces).show_groups([text.head(board)])
+        self.query_one("#head", Pieces).show_groups([text.head(board, self._data.looks)])
         self.show_facts(text.facts(board, self._data.problem))
+        self._show_details()
+        self.call_after_refresh(self._want_standings)
+
+    @on(Table.Highlighted)
+    def _want_standings(self) -> None:
+        """The rows in sight are held against the pinned one once they have been painted."""
+        if self.is_current:
+            self._standings.want(self._show_standings)
+
+    def _show_standings(self) -> None:
+        self.query_one(BoardTable).repaint()
         self._show_details()
 
     def _show_details(self) -> None:
         board, row = self.model.board, self.current_row()
         groups = [] if board is None or row is None else text.details(board, row)
+        versus = [] if row is None else standing_pieces(self.model, row)
+        if versus:
+            groups.insert(1, versus)
         self.query_one("#details", Pieces).show_groups(groups)
 
     def commands(self) -> Iterable[tuple[str, str, Callable[[], Any]]]:

@@ -25,7 +25,16 @@ class BoardActions(RunMarks):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open_run", "Open", id="leaderboard.open", tooltip="Curves, gauges, log, scores of the run"),
+        Binding("i", "cases", "Cases", id="leaderboard.cases", tooltip="The images behind the row's figures"),
         Binding("p", "pin", "Pin", id="leaderboard.pin", tooltip="Keep the run's row on top, or no longer"),
+        Binding(
+            "v",
+            "compare",
+            "Compare",
+            show=False,
+            id="leaderboard.compare",
+            tooltip="Pinned and marked rows, image by image",
+        ),
         Binding(
             "space",
             "mark",
@@ -92,6 +101,28 @@ class BoardActions(RunMarks):
         run, workspace = self.chosen_run(), self.workbench.workspace
         if run is not None:
             self.workbench.act(lambda: toggle_pin(workspace, run))
+
+    def action_cases(self) -> None:
+        """The images behind the figures of the row, which may be a reference."""
+        from tui.screens.cases_open import open_cases
+
+        row = self.current_row()
+        if row is not None:
+            open_cases(self.workbench, row[0])
+
+    def action_compare(self) -> None:
+        """Compare the pinned and the marked rows, or the row under the cursor with the majority class."""
+        from tui.screens.compare_open import Asked, board_subjects, open_comparison
+
+        board, row = self.model.board, self.current_row()
+        if board is None or board.group is None or row is None:
+            return
+        subjects, left_out = board_subjects(board, self.marked, row)
+        if left_out:
+            self.notify(f"Left out: {left_out}. They are not in this group, or there are too many.", markup=False)
+        group = board.group.key
+        asked = Asked(subjects, group.question, api.Split(group.split), group.cases_fingerprint)
+        open_comparison(self.workbench, asked)
 
     # ----- text
 

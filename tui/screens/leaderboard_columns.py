@@ -20,6 +20,8 @@ BAR_CELLS = 11
 MOST_HEAD_CELLS = 18
 SIGNS = "signs"
 """Key of the first column: reference, pin, mark."""
+VERSUS = "versus"
+"""Key of the column that says how a row stands to the pinned one."""
 
 _WIDTHS: Mapping[api.Unit, int] = {
     api.Unit.TEXT: 14,
@@ -51,10 +53,12 @@ def room_for(cells: int) -> Room:
     return Room.MIDDLE if cells < WIDE_CELLS else Room.WIDE
 
 
-def table_columns(board: api.Board, cells: int) -> tuple[Column, ...]:
-    """Columns for a table of that width: signs and name first, which stay in sight."""
+def table_columns(board: api.Board, cells: int, *, versus: bool = False) -> tuple[Column, ...]:
+    """Columns for a table of that width: signs and name first, which stay in sight; `versus` where a run is pinned."""
     room = room_for(cells)
     columns = [Column(SIGNS, "", 2), Column("name", "run", 22 if room is Room.NARROW else 18, flex=3)]
+    if versus:
+        columns.append(Column(VERSUS, "vs pin", 6))
     for column in board.columns:
         if column.name == "name":
             continue

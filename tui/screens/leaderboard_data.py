@@ -14,9 +14,12 @@ from typing import Protocol
 
 from engine import api
 
-USUAL_SCORES = ("balanced_accuracy", "sensitivity", "specificity", "auroc", "mcc")
 USUAL_REST = ("n", "model", "train_seconds", "samples_per_second", "peak_vram")
 DETAILS = (
+    "marks",
+    "mark_details",
+    "grey",
+    "errors",
     "model",
     "backend",
     "threshold",
@@ -65,6 +68,8 @@ class BoardData:
     pins: tuple[int, ...] = ()
     columns: tuple[str, ...] = ()
     """Names of the columns that were chosen; empty: the usual ones."""
+    looks: str = ""
+    """How often the test split was looked at, in a few words."""
     problem: api.FilterError | None = None
     """What is wrong with the filter; the rows are then those of the last filter that could be understood."""
 
@@ -94,9 +99,12 @@ class BoardQuestion:
         columns = api.chosen_board_columns_from(reader) if wanted.columns is None else wanted.columns
         columns = columns[:MOST_COLUMNS]
         # The reader itself is part of the key: a runs.db that was replaced is read by another one.
-        key = (reader, reader.marks()[0], pins, columns, replace(wanted, whole=False))
+        key = (reader, reader.newest_ids()[0], pins, columns, replace(wanted, whole=False))
         if self._known is None or self._known[0] != key or (wanted.whole and self._known[1].limited):
             data = self._filtered(reader, wanted, columns, pins)
+            group = None if data.board is None else data.board.group
+            if group is not None:
+                data = replace(data, looks=api.looks_note(reader, group.dataset, group.split))
             if self._known is not None and self._known[1] == data:
                 data = self._known[1]
             self._known = (key, data)
@@ -118,7 +126,7 @@ class BoardQuestion:
             else:
                 if board.rows or not text:  # a word on its own is a filter too: `balanced_acc` fits no name
                     self._last_filter = text
-                return BoardData(board, pins, columns, problem)
+                return BoardData(board, pins, columns, problem=problem)
         raise AssertionError("an empty filter can always be understood")
 
 
@@ -135,9 +143,11 @@ def read_board(reader: Boards, query: api.BoardQuery) -> api.Board:
     if query.group is not None and all(group.key != query.group for group in reader.board_groups()):
         query = replace(query, group=None)
     if not query.columns:
-        board = _shown(reader, query, ("name", *USUAL_SCORES, *USUAL_REST))
-        # Sorted by accuracy means that it is all that was scored: a question without normal and abnormal.
-        return board if board.sort != "accuracy" else _shown(reader, query, ("name", "accuracy", *USUAL_REST))
+        board = _shown(reader, query, ("name", *api.main_scores("Q7"), *USUAL_REST))
+        question = None if board.group is None else board.group.question
+        if question in (None, "Q7"):
+            return board
+        return _shown(reader, query, ("name", *api.main_scores(question), *USUAL_REST))
     try:
         return _shown(reader, query, query.columns)
     except api.FilterError:

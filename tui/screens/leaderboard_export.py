@@ -45,12 +45,16 @@ def target(workspace: api.Workspace, typed: str) -> Path:
 
 
 def write_export(file: Path, board: api.Board, form: Form, *, overwrite: bool) -> bool:
-    """Write a board, whole or not at all.
+    """Write a board as CSV or Markdown; see `write_text`."""
+    return write_text(file, api.export_board(board, form), overwrite=overwrite)
+
+
+def write_text(file: Path, text: str, *, overwrite: bool) -> bool:
+    """Write a file, whole or not at all.
 
     Args:
         file: where; only this name is touched, and a link is replaced, not followed.
-        board: its rows, in their order.
-        form: CSV or Markdown.
+        text: what it holds.
         overwrite: replace what is there.
 
     Returns:
@@ -64,7 +68,7 @@ def write_export(file: Path, board: api.Board, form: Form, *, overwrite: bool) -
             return False
         if file.is_dir() and not file.is_symlink():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        return _write(file, api.export_board(board, form).encode(), overwrite)
+        return _write(file, text.encode(), overwrite)
     except OSError as error:
         raise api.SonotuneError(
             f"{api.one_line(file)} can't be written",

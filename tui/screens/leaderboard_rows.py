@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.style import Style
 
 from engine import api
-from tui.screens.leaderboard_columns import BEST, SIGNS, Room, figure_text, interval_text
+from tui.screens.leaderboard_columns import BEST, SIGNS, VERSUS, Room, figure_text, interval_text
+from tui.screens.leaderboard_standings import standing_text
+from tui.text import cut
 from tui.themes import Palette
 from tui.widgets.table import Cell, Column
 
@@ -16,6 +18,26 @@ Row = tuple[Any, ...]
 """Evaluation, run (None for a reference), reference (None for a run), then the values; see `api.Board`."""
 REFERENCE, PINNED, MARKED = "◇", "◆", "●"
 _ITALIC = Style(italic=True)
+
+
+GRAVE = {
+    api.Mark.COLLAPSED: "collapsed",
+    api.Mark.BLIND: "blind",
+    api.Mark.ERRORS: "errors",
+    api.Mark.LEAK: "leak",
+    api.Mark.BELOW_MAJORITY: "≤ majority",
+    api.Mark.INSENSITIVE: "measure",
+    api.Mark.UNPARSEABLE: "unparsed",
+    api.Mark.CUT_OFF: "cut off",
+}
+"""Marks that stand beside a name, the gravest first; the details of a row have all of them in words."""
+
+
+def marks_of(board: api.Board | None, row: Row) -> list[str]:
+    """Kinds of the marks of a row; nothing where the board has no such column."""
+    if board is None or "marks" not in board.fields:
+        return []
+    return str(row[board.place("marks")] or "").split(", ")
 
 
 class _Source(NamedTuple):
@@ -36,6 +58,10 @@ class BoardModel:
         self.frozen: list[Row] = []
         self.marked: list[int] = []
         """Runs whose curves are to be seen together, in the order of marking."""
+        self.baseline: int | None = None
+        """Evaluation of the run that was pinned first in this group: the others are held against it."""
+        self.standings: Mapping[int, api.RowStanding] = {}
+        """How rows stand to it, by evaluation; those in sight come one after the other."""
         self.room = Room.NARROW
         self._pinned: frozenset[int] = frozenset()
         self._sources: dict[str, _Source] = {}
@@ -44,6 +70,9 @@ class BoardModel:
         """Show another board, or the same in another order."""
         self.board, self.rows, self._pinned = board, board.rows, frozenset(pins)
         self.frozen = [*board.references, *board.pinned]
+        baseline = board.pinned[0][0] if board.pinned else None
+        if baseline != self.baseline:
+            self.baseline, self.standings = baseline, {}
         self._sources = {}
         for column in board.columns:
             place = board.place(column.name)
@@ -91,16 +120,27 @@ class BoardModel:
     def _cell(self, row: Row, column: Column, width: int, palette: Palette) -> Cell:
         if column.key == SIGNS:
             return self._signs(row), palette.accent
+        if column.key == VERSUS:
+            words, tone = standing_text(self, row)
+            return words, palette.named(tone)
         source = self._sources.get(column.key)
         if source is None:
             return "", palette.text
         if column.key == "name":
-            return str(row[source.place] or f"run {row[1]}"), palette.text
+            return self._name(str(row[source.place] or f"run {row[1]}"), row, width, palette)
         if source.interval:
             values = row[source.place : source.place + 4]
             bar = self.room is Room.WIDE
             return interval_text(source.column, values, self.room, width), palette.accent if bar else palette.dim
         return self._figure(row, source, palette)
+
+    def _name(self, name: str, row: Row, width: int, palette: Palette) -> Cell:
+        """The name, with the gravest mark behind it: nobody reads a figure before having seen that."""
+        marks = [] if row[2] is not None else marks_of(self.board, row)
+        short = next((words for kind, words in GRAVE.items() if kind in marks), None)
+        if short is None:
+            return name, palette.text
+        return f"{cut(api.one_line(name), max(4, width - len(short) - 2))} !{short}", palette.bad
 
     def _figure(self, row: Row, source: _Source, palette: Palette) -> Cell:
         value = row[source.place]

@@ -64,6 +64,10 @@ class BoardTable(Table, inherit_bindings=False):
         if self._left != before:
             self.repaint()
 
+    def rows_in_sight(self) -> list[Row]:
+        """The frozen rows, then those on the screen."""
+        return [*self.model.frozen, *(self.model.rows[row] for row in self.visible_rows())]
+
     # ----- the cursor
 
     def cursor_key(self) -> Hashable | None:
@@ -120,7 +124,7 @@ class BoardTable(Table, inherit_bindings=False):
         width, board = self.content_size.width, self.model.board
         if board is not None:
             self.model.room = room_for(width)
-            self.columns = table_columns(board, width)
+            self.columns = table_columns(board, width, versus=self.model.baseline is not None)
             self._left = max(0, min(self._left, len(self.columns) - self.frozen_columns - 1))
 
     def draw(self, width: int, height: int) -> list[Strip]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine import api
 from tui.screens.leaderboard_columns import figure_text
-from tui.screens.leaderboard_rows import REFERENCE, Row
+from tui.screens.leaderboard_rows import GRAVE, REFERENCE, Row
 from tui.text import cut
 
 Piece = tuple[str, str]
@@ -47,7 +47,7 @@ def prints_text(group: api.BoardGroup) -> str:
     return f"cases {key.cases_fingerprint[:_FINGERPRINT]} protocol {key.protocol_fingerprint[:_FINGERPRINT]}"
 
 
-def head(board: api.Board) -> list[Piece]:
+def head(board: api.Board, looks: str = "") -> list[Piece]:
     """What is ranked; nothing where nothing was measured."""
     group = board.group
     if group is None:
@@ -56,6 +56,7 @@ def head(board: api.Board) -> list[Piece]:
     return [
         (group_name(group), "bold"),
         (cases_text(group), "text"),
+        *([(looks, "warn")] if looks else []),
         (prints_text(group), "dim"),
         (f"group {number} of {len(board.groups)}", "text"),
     ]
@@ -109,9 +110,22 @@ def details(board: api.Board, row: Row) -> list[list[Piece]]:
     """Everything about one row: who it is, what it scored, how it was measured; a line or more each."""
     shown = [column for column in board.columns if column.name != "name"]
     scores = [column for column in shown if column.unit is api.Unit.SCORE]
-    named = {"run", "model", "backend", "quantization", "n"}
+    named = {"run", "model", "backend", "quantization", "n", "marks", "mark_details"}
     rest = [column for column in shown if column.unit is not api.Unit.SCORE and column.name not in named]
-    return [_subject(board, row), _scores(board, row, scores), [*_measured(board, row), *_rest(board, row, rest)]]
+    marks = [[(f"! {sentence}", "bad")] for sentence in mark_sentences(board, row)]
+    words = [*_measured(board, row), *_rest(board, row, rest)]
+    return [_subject(board, row), *marks, _scores(board, row, scores), words]
+
+
+def mark_sentences(board: api.Board, row: Row) -> list[str]:
+    """What the marks of a row say; that there are few cases is said beside its figures."""
+    kinds, said = _value(board, row, "marks"), _value(board, row, "mark_details")
+    sentences = dict(zip(str(kinds or "").split(", "), str(said or "").split("\n"), strict=False))
+    order = [*GRAVE, *sentences]
+    said_already = bool(few_cases(board, row))  # beside the figures
+    kept = sorted((kind for kind in sentences if kind), key=order.index)
+    kept = [kind for kind in kept if kind != api.Mark.FEW_CASES or not said_already]
+    return [sentences[kind] for kind in kept]
 
 
 def few_cases(board: api.Board, row: Row) -> list[str]:
@@ -163,12 +177,17 @@ def _scores(board: api.Board, row: Row, columns: list[api.BoardColumn]) -> list[
 
 def _measured(board: api.Board, row: Row) -> list[Piece]:
     pieces: list[Piece] = []
+    grey = _value(board, row, "grey")
+    if grey is not None:
+        pieces.append((f"on grey images {api.figure(grey)}", "text"))
     threshold, source = _value(board, row, "threshold"), _value(board, row, "threshold_source")
     if threshold is not None and source:
         pieces.append((f"P(abnormal) ≥ {threshold:.3f}, {source}", "text"))
     elif threshold is not None:
         pieces.append((f"P(abnormal) ≥ {threshold:.3f}", "text"))
-    for name, words in (("unparseable", "unparseable"), ("cut_off", "cut off")):
+    elif source:
+        pieces.append((str(source), "text"))
+    for name, words in (("errors", "errors"), ("unparseable", "unparseable"), ("cut_off", "cut off")):
         count = _value(board, row, name)
         if count is not None:
             pieces.append((f"{count} {words}", "warn" if count else "text"))
@@ -181,7 +200,7 @@ def _measured(board: api.Board, row: Row) -> list[Piece]:
 
 
 def _rest(board: api.Board, row: Row, columns: list[api.BoardColumn]) -> list[Piece]:
-    said = {"threshold", "threshold_source", "unparseable", "cut_off", "peak_vram", "peak_rss"}
+    said = {"threshold", "threshold_source", "errors", "unparseable", "cut_off", "peak_vram", "peak_rss"}
     pieces = []
     for column in columns:
         value = _values(board, row, column)[0]

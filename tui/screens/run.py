@@ -45,8 +45,10 @@ class RunScreen(RunActions, WorkbenchScreen):
             "right_square_bracket,tab", "pane(1)", "Pane", id="run.next_pane", tooltip="Next pane: " + ", ".join(PANES)
         ),
         Binding("left_square_bracket,shift+tab", "pane(-1)", "Pane back", show=False, id="run.last_pane"),
+        Binding("i", "cases", "Cases", id="run.cases", tooltip="The images behind its figures"),
         Binding("m", "charts", "Charts", id="run.charts", tooltip="All four charts, or one of them after the other"),
         Binding("o", "others", "Overlay", id="run.others", tooltip="Choose up to four runs to lay beside this one"),
+        Binding("v", "compare", "Compare", show=False, id="run.compare", tooltip="With the runs beside it"),
     ]
 
     def __init__(self, run: int, others: tuple[int, ...] = ()) -> None:
@@ -230,7 +232,19 @@ class RunScreen(RunActions, WorkbenchScreen):
         for chart in self.query(Chart):
             chart.set_cursor(message.step, origin=message.chart)
 
+    def action_cases(self) -> None:
+        """The images behind the figures of one of its evaluations."""
+        from tui.screens.cases_open import open_run_cases
+
+        open_run_cases(self.workbench, self.run_id)
+
     # ----- other runs
+
+    def action_compare(self) -> None:
+        """Compare it with the runs that lie beside it; where none does, with the pinned run."""
+        from tui.screens.compare_open import compare_runs
+
+        compare_runs(self.workbench, (self.run_id, *self._curves.others))
 
     def action_others(self) -> None:
         """Choose runs to lay beside this one."""

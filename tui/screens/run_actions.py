@@ -1,4 +1,4 @@
-"""What can be done with a run, the same wherever one is shown: stop, cancel, resume, clone, tag, note, rename."""
+"""What can be done with a run, the same wherever one is shown: stop, cancel, resume, clone, ask, tag, note, rename."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class RunActions(Screen[None]):
         Binding("r", "resume_run", "Resume", show=False, id="run.resume", tooltip="Go on from the last checkpoint"),
         Binding("c", "clone_run", "Clone", show=False, id="run.clone", tooltip="Open its recipe in the launch form"),
         Binding("E,e", "evaluate_run", "Evaluate", show=False, id="run.evaluate", tooltip="Measure it on a split"),
+        Binding("a", "ask_run", "Ask", show=False, id="run.ask", tooltip="Ask it about an image"),
         Binding("t", "tag_run", "Tags", show=False, id="run.tag", tooltip="Set its tags, separated by commas"),
         Binding("n", "note_run", "Note", show=False, id="run.note", tooltip="Write a note about it"),
         Binding("R", "rename_run", "Rename", show=False, id="run.rename", tooltip="Give it another name"),
@@ -104,6 +105,14 @@ class RunActions(Screen[None]):
             from tui.dialogs.evaluate import ask_for_evaluation
 
             ask_for_evaluation(self.workbench, run)
+
+    def action_ask_run(self) -> None:
+        """Ask its model about an image."""
+        run = self.chosen_run()
+        if run is not None:
+            from tui.screens.ask import AskScreen
+
+            self.app.push_screen(AskScreen(run))
 
     def action_tag_run(self) -> None:
         """Edit the tags in one line."""

@@ -94,7 +94,8 @@ def scores(view: api.RunView) -> list[Paragraph]:
         return [[("Nothing has been measured yet. `E` queues an evaluation.", "dim")]]
     paragraphs: list[Paragraph] = []
     for evaluation in reversed(view.evaluations):
-        title = f"{evaluation.question} on {evaluation.split}: {evaluation.state}"
+        grey = evaluation.title.removeprefix(evaluation.name)
+        title = f"{evaluation.question} on {evaluation.split}{grey}: {evaluation.state}"
         more = f", {evaluation.n} cases" if evaluation.n else f", {evaluation.reason}"
         paragraphs.append([(f"evaluation {evaluation.id}: ", "dim"), (title + more, "bold")])
         if evaluation.error_title:

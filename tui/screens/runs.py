@@ -32,6 +32,7 @@ class RunsScreen(RunMarks, WorkbenchScreen):
         Binding("slash", "filter", "Filter", id="runs.filter", tooltip="state = running and model contains 4B"),
         Binding("space", "mark", "Mark", id="runs.mark", tooltip="Mark up to five runs, to see their curves together"),
         Binding("o", "overlay", "Overlay", id="runs.overlay", tooltip="Curves of the marked runs in one chart"),
+        Binding("v", "compare", "Compare", show=False, id="runs.compare", tooltip="The marked runs, image by image"),
     ]
 
     def __init__(self) -> None:
@@ -116,6 +117,14 @@ class RunsScreen(RunMarks, WorkbenchScreen):
         run = self.chosen_run()
         if run is not None:
             self.open_runs([run, *(each for each in self.marked if each != run)][:MOST_MARKED])
+
+    def action_compare(self) -> None:
+        """Compare the marked runs; where none is marked, the one under the cursor with the pinned run."""
+        from tui.screens.compare_open import compare_runs
+
+        runs = list(self.marked) or [run for run in (self.chosen_run(),) if run is not None]
+        if runs:
+            compare_runs(self.workbench, runs)
 
     def action_filter(self) -> None:
         """Type a filter."""
