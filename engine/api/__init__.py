@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from engine.api.data_quality import MeasuredOnSplit as MeasuredOnSplit
     from engine.api.data_quality import MeasuredSplitError as MeasuredSplitError
     from engine.api.data_quality import Resplit as Resplit
+    from engine.api.data_quality import check_images as check_images
     from engine.api.data_quality import compare_files as compare_files
     from engine.api.data_quality import measured_on_split as measured_on_split
     from engine.api.data_quality import resplit_dataset as resplit_dataset
@@ -193,7 +194,6 @@ if TYPE_CHECKING:
     from engine.data.quality.background import CheckState as CheckState
     from engine.data.quality.background import CheckStatus as CheckStatus
     from engine.data.quality.background import background_check_status as background_check_status
-    from engine.data.quality.background import check_images as check_images
     from engine.data.quality.background import check_log as check_log
     from engine.data.quality.background import start_background_check as start_background_check
     from engine.data.quality.background import stop_background_check as stop_background_check
@@ -365,11 +365,10 @@ _HOMES = {
     "engine.store.cases": "CaseAnswer CaseItem Label",
     "engine.store.cases_filter": "CASE_FILTER_COLUMNS",
     "engine.api.data_quality": (
-        "MeasuredOnSplit MeasuredSplitError Resplit compare_files measured_on_split resplit_dataset"
+        "MeasuredOnSplit MeasuredSplitError Resplit check_images compare_files measured_on_split resplit_dataset"
     ),
     "engine.data.quality.background": (
-        "CheckState CheckStatus background_check_status "
-        "check_images check_log start_background_check stop_background_check"
+        "CheckState CheckStatus background_check_status check_log start_background_check stop_background_check"
     ),
     "engine.data.quality.checking": "CheckOutcome",
     "engine.data.quality.duplicates": "NearDuplicates Pair",

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.api.evaluating import measurement_of_run, missing_adapter, queue_evaluations, queue_references, recipe_of
+from engine.api.evaluating import (
+    measurement_of_run,
+    missing_adapter,
+    queue_evaluations,
+    queue_references,
+    recipe_of,
+    with_control,
+)
 from engine.api.ledger import require_purpose
 from engine.api.measuring import measured
 from engine.api.reading import open_reader
@@ -33,8 +40,9 @@ def compare(
 ) -> Comparison:
     """Compare subjects, each with the first, on the same images and the same question.
 
-    The newest succeeded evaluation of each counts. Where nothing is asked for, what all have in common is taken: first
-    of all measured in the same way, then Q7 before other questions, the test split before validation.
+    The newest succeeded evaluation of each counts. Where nothing is asked for, what all have in common is taken:
+    validation, and the test split only where there is nothing else; then what was measured in the same way, then Q7
+    before other questions.
 
     Args:
         workspace: with the records.
@@ -102,12 +110,14 @@ def measure_alike(
             raise obstacle
         for part in dict.fromkeys([Split.VALIDATION, split]):  # the threshold comes from validation
             measurement = replace(measurement_of_run(run, recipe, question, part), case_limit=limit)
-            if measured(workspace, measurement, run_id=run.id) is None:
-                wanted.append((run, measurement))
+            wanted += [
+                (run, each) for each in with_control(measurement) if measured(workspace, each, run_id=run.id) is None
+            ]
     require_purpose(workspace, [measurement for _, measurement in wanted], test_purpose)
     queued: list[int] = []
     for run, measurement in wanted:
-        queued += queue_references(workspace, run.model, [measurement], start_worker=False)
+        clean = [] if measurement.degradation else [measurement]
+        queued += queue_references(workspace, run.model, clean, start_worker=False)
         queued += queue_evaluations(
             workspace,
             run.id,

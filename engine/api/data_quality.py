@@ -14,6 +14,7 @@ from engine.workspace import Workspace
 
 if TYPE_CHECKING:
     from engine.data.manifest import Dataset
+    from engine.data.quality.checking import CheckOutcome
     from engine.data.resplit import Plan
 
 Progress = Callable[[int, int], None]
@@ -51,6 +52,29 @@ class Resplit:
     """Pairs of near-duplicate or equal images in different splits; 0 unless that was asked for, or a chain was cut."""
     measured: MeasuredOnSplit
     """What was measured on the old split; it keeps its figures and is not ranked together with what comes."""
+
+
+def check_images(
+    workspace: Workspace, name: str, progress: Progress | None = None, *, processes: int | None = None
+) -> CheckOutcome:
+    """Decode every image that has not been checked yet, then settle the leak marks of what was measured on them.
+
+    Args:
+        workspace: with the dataset.
+        name: of the dataset.
+        progress: called with (images known, images).
+        processes: how many decode; None for one a core.
+
+    Raises:
+        DataError: there is no such dataset, or the results cannot be written.
+        StoreError: the marks cannot be written; the next check goes on from there.
+    """
+    from engine.data.quality import background
+    from engine.evaluation.leaks import settle_leaks
+
+    return background.check_images(
+        workspace, name, progress, processes=processes, settle=lambda: settle_leaks(workspace, name)
+    )
 
 
 def compare_files(
@@ -117,8 +141,6 @@ def resplit_dataset(
         MeasuredSplitError: runs or evaluations belong to the present split, and `replace` is off.
         DataError: there is no such dataset, the file does not fit it, or the files cannot be written.
     """
-    from engine.data.quality.background import check_images
-
     if file is None and keep_near_duplicates:
         check_images(workspace, name, progress)
     dataset = open_dataset(workspace, name)

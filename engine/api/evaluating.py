@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from engine.api.ledger import enter_look, require_purpose
+from engine.api.ledger import require_purpose
 from engine.api.measuring import Measurement, measured
 from engine.api.reading import open_reader
 from engine.data.manifest import open_dataset
@@ -68,9 +68,10 @@ def evaluate_run(
                 wanted += with_control(measurement_of_run(row, recipe, question, split))
     if normalisation is not None:
         wanted = [replace(each, normalisation=layer_names(normalisation)) for each in wanted]
+    clean = [each for each in wanted if not each.degradation]
     wanted = [each for each in wanted if measured(workspace, each, run_id=row.id) is None]
     require_purpose(workspace, wanted, test_purpose)
-    clean = [each for each in wanted if not each.degradation]
+    # Also beside what is measured already: a reference that failed, or was not wanted then, is made up for.
     rows = queue_references(workspace, row.model, clean, start_worker=False)
     queued = queue_evaluations(workspace, row.id, wanted, after_run=row.state not in ENDED, test_purpose=test_purpose)
     return row.id, [*queued, *rows]
@@ -137,9 +138,8 @@ def queue_evaluations(
         run = reader.run(run_id)
     ids = []
     for each in measurements:
-        ids.append(_create(workspace, each, run.model, run_id=run_id, after_run=after_run))
-        if each.split == Split.TEST and not each.degradation:
-            enter_look(workspace, ids[-1], each.dataset, test_purpose)
+        look = test_purpose if each.split == Split.TEST and not each.degradation else None
+        ids.append(_create(workspace, each, run.model, run_id=run_id, after_run=after_run, look=look))
     if start_worker:
         ensure_worker(workspace)
     return ids
@@ -170,6 +170,7 @@ def _create(
     run_id: int | None = None,
     reference: Reference | None = None,
     after_run: bool = False,
+    look: str | None = None,
 ) -> int:
     record = open_dataset(workspace, measurement.dataset).record
     with Writer.open(workspace) as writer:
@@ -184,6 +185,7 @@ def _create(
             "",  # both fingerprints are computed by the process that measures
             "",
             after_run,
+            look=look,
             prompt=measurement.prompt,
             max_new_tokens=measurement.max_new_tokens,
             case_limit=measurement.case_limit,

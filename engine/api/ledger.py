@@ -12,7 +12,6 @@ from engine.api.measuring import Measurement
 from engine.data.manifest import open_dataset
 from engine.errors import UsageError
 from engine.store.reader import Reader
-from engine.store.writer import Writer
 from engine.types import Split
 from engine.workspace import Workspace
 
@@ -91,10 +90,3 @@ def looks_so_far(workspace: Workspace, dataset: str) -> str:
     if not count:
         return "Nobody has looked at it yet."
     return f"It has been looked at {count} time{'s' if count > 1 else ''} already."
-
-
-def enter_look(workspace: Workspace, evaluation_id: int, dataset: str, purpose: str) -> None:
-    """Write a look into the ledger."""
-    record = open_dataset(workspace, dataset).record
-    with Writer.open(workspace) as writer:
-        writer.add_test_look(evaluation_id, dataset, record.split_fingerprint, purpose.strip())

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from engine.data.manifest import open_dataset
+from engine.evaluation.error_patterns import workspace_patterns
 from engine.evaluation.protocol import NORMALISATION, VERSIONS
 from engine.questions.normalise.layers import ALL_LAYERS, layer_names
 from engine.recipe import Recipe
@@ -60,6 +61,7 @@ def measured(
 ) -> EvaluationRow | None:
     """The newest evaluation that has made this measurement, or is going to; None where there is none."""
     record = open_dataset(workspace, wanted.dataset).record
+    patterns = list(workspace_patterns(workspace))
     with Reader(workspace) as reader:
         rows = reader.evaluations(run_id, (State.QUEUED, *ACTIVE, State.SUCCEEDED), reference=reference is not None)
     found = (
@@ -69,13 +71,15 @@ def measured(
         and (model is None or row.model == model)
         and row.dataset_fingerprint == record.fingerprint
         and row.split_fingerprint == record.split_fingerprint
-        and _same(row, wanted)
+        and _same(row, wanted, patterns)
     )
     return next(found, None)
 
 
-def _same(row: EvaluationRow, wanted: Measurement) -> bool:
+def _same(row: EvaluationRow, wanted: Measurement, patterns: list[str]) -> bool:
     protocol = json.loads(row.protocol or "{}")
+    if protocol.get("error_patterns", patterns) != patterns:
+        return False  # the user tells serving errors in another way now: it would rank by itself
     if protocol.get("versions", dict(VERSIONS)) != dict(VERSIONS):
         return False  # measured by another parser or scorer: cannot stand beside new figures
     if row.reference == Reference.BASE and protocol.get("quantization", "none") != wanted.quantization:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.api.ledger import enter_look, require_look
+from engine.api.ledger import require_look
 from engine.data.manifest import Dataset, open_dataset
 from engine.errors import DataError, UsageError
 from engine.evaluation.error_patterns import workspace_patterns
-from engine.evaluation.leaks import leak_mark
+from engine.evaluation.leaks import everything_checked, leak_mark, settle_leaks
 from engine.questions.normalise.layers import ALL_LAYERS, Layers
 from engine.questions.prompts import REPORT_ID
 from engine.questions.serving_errors import compile_patterns
@@ -110,19 +110,25 @@ def import_predictions(
     training = [case for case in cases if case.split is Split.TRAIN]
     present = _present_references(workspace)
     scored = finished_evaluations(matched, training, patterns, present, normalisation)
+    complete = everything_checked(workspace, dataset)
     finished = [_with_leak(workspace, opened, matched, each) for each in scored]
     with Writer.open(workspace) as writer:
         run, ids = writer.add_imported_run(
-            name or file.stem, model or "imported", one_line(file.name), opened.record, finished
+            name or file.stem,
+            model or "imported",
+            one_line(file.name),
+            opened.record,
+            finished,
+            test_purpose=test_purpose,
         )
+    if not complete and everything_checked(workspace, dataset):
+        settle_leaks(workspace, dataset)  # a check has ended meanwhile: it has not seen these evaluations
     parts = []
     for evaluation, each in zip(ids, finished, strict=True):
         if each.reference is None:
             total = len(opened.cases(each.split, each.question))
             outcomes = dict(Counter(prediction.outcome.value for prediction in each.predictions))
             parts.append(ImportedPart(each.question, each.split, evaluation, len(each.predictions), total, outcomes))
-            if each.split is Split.TEST:
-                enter_look(workspace, evaluation, dataset, test_purpose)
     with Reader(workspace) as reader:
         stored = reader.run(run).name
     rejected = tuple((each.number, each.item, each.reason) for each in matched.rejected)

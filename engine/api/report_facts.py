@@ -57,14 +57,16 @@ def _counts(dataset: Dataset) -> tuple[SplitCount, ...]:
 
 
 def _findings(workspace: Workspace, name: str) -> tuple[tuple[str, ...] | None, bool]:
-    """What the quality check says, and whether it has looked at every image."""
+    """What the quality check says, and whether it was done: then every image was looked at, and leak marks settled."""
+    from engine.data.quality.background import CheckState, background_check_status
     from engine.data.quality.report import quality_report
 
     try:
         report = quality_report(workspace, name)
     except DataError:
         return None, False  # its case file is missing or damaged: nothing is known of its quality
-    return tuple(f"{finding.severity}: {finding.title}" for finding in report.findings), not report.checks.unchecked
+    done = background_check_status(workspace, name).state == CheckState.DONE and not report.checks.unchecked
+    return tuple(f"{finding.severity}: {finding.title}" for finding in report.findings), done
 
 
 def _portable(options: Mapping[str, object]) -> dict[str, Any]:

@@ -45,7 +45,9 @@ def compare(
         ),
     ],
     question: Annotated[str | None, typer.Option(help="Q1 to Q8 or report [default: what all have].")] = None,
-    split: Annotated[str | None, typer.Option(help="validation or test.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="validation or test [default: validation, where all were measured on it].")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Name of a dataset.")] = None,
     common: Annotated[
         bool, typer.Option("--common", help="Where the images differ: compare those that all have.")
@@ -67,10 +69,11 @@ def compare(
         _measure(workspace, subjects, question or "Q7", part or Split.VALIDATION, test_purpose, as_json)
         return
     found = api.compare(workspace, subjects, question=question, split=part, dataset=dataset, common=common)
+    looks = api.looks_note(workspace, found.dataset, found.split)
     if as_json:
-        print_json(as_values(found))
+        print_json({**as_values(found), "test_looks": looks or None})
     else:
-        _print(found, limit)
+        _print(found, limit, looks)
 
 
 def _split(text: str | None) -> Split | None:
@@ -107,13 +110,16 @@ def as_values(found: api.Comparison) -> dict[str, Any]:
 # ----- printing
 
 
-def _print(found: api.Comparison, limit: int) -> None:
+def _print(found: api.Comparison, limit: int, looks: str) -> None:
     where = f"{found.question} on {found.split} of {found.dataset}"
     output.print(shown(f"{one_line(where)}: the same {found.n:,} images for all", "bold"))
     for pair in found.pairs:
         _say(one_line(api.verdict_line(found, pair)), STYLES[pair.standing])
     for note in found.notes:
         _say(f"! {note}", "yellow")
+    if looks:
+        name = one_line(found.dataset)
+        _say(f"Test split of {name}: {looks}; `sonotune data looks {name}` says why.", "yellow")
     _print_figures(found)
     for pair in found.pairs:
         _print_pair(found, pair, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Annotated, Any
@@ -133,9 +134,10 @@ def _print_group(key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
 
 def ordered(rows: list[dict[str, Any]], score: str) -> list[dict[str, Any]]:
     """References first, then runs, the best of the main figure first, each with its control behind it."""
-
-    def controls(run: object) -> list[dict[str, Any]]:
-        return [row for row in rows if row["degradation"] and row["run"] == run]
+    controls: dict[object, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row["degradation"]:
+            controls[row["run"]].append(row)
 
     def order(row: dict[str, Any]) -> tuple[bool, float, int]:
         value = row.get(score)
@@ -144,8 +146,9 @@ def ordered(rows: list[dict[str, Any]], score: str) -> list[dict[str, Any]]:
     clean = [row for row in rows if not row["degradation"]]
     references = sorted((row for row in clean if row["reference"]), key=lambda row: _REFERENCES.index(row["reference"]))
     runs = sorted((row for row in clean if not row["reference"]), key=order)
-    listed = [*references, *(each for row in runs for each in (row, *controls(row["run"])))]
-    return [*listed, *(row for row in rows if row not in listed)]
+    listed = [*references, *(each for row in runs for each in (row, *controls.pop(row["run"], ())))]
+    done = {row["evaluation"] for row in listed}
+    return [*listed, *(row for row in rows if row["evaluation"] not in done)]
 
 
 def _name(row: dict[str, Any]) -> Text:
@@ -167,6 +170,10 @@ def _print_notes(rows: list[dict[str, Any]]) -> None:
             continue
         for mark in row["marks"] if not row["reference"] else ():
             output.print(shown(f"! {name}: {mark['detail']}.", "yellow"))
+        if not row["reference"] and row.get("distinct_answers") is not None:
+            said, meant = int(row["distinct_answers"]), int(row["distinct_targets"])
+            words = f"{name}: {said} different answers for {row['n']} images with {meant} different targets."
+            output.print(shown(words, "dim"))
         if row["reference"] == "majority" and row["accuracy"] is not None:
             output.print(shown(f"Always giving the commonest answer has accuracy {row['accuracy']:.2f}.", "dim"))
         if row["reference"] not in _NO_CHOICE and row["threshold"] is not None:

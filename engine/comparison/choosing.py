@@ -14,8 +14,8 @@ from engine.text import one_line
 from engine.types import QUESTION_IDS, Split
 
 ORDER = ("Q7", *(each for each in QUESTION_IDS if each != "Q7"), REPORT_ID)
-"""Of questions that all subjects were measured on, the first is taken; the test split before validation."""
-_SPLITS = (Split.TEST, Split.VALIDATION, Split.TRAIN)
+"""Of questions that all subjects were measured on, the first is taken."""
+_SPLITS = (Split.VALIDATION, Split.TEST, Split.TRAIN)
 
 Rows = tuple[EvaluationRow, ...]
 """One evaluation a subject."""
@@ -126,7 +126,10 @@ def _newest(rows: Rows) -> int:
 def _rank(rows: Rows, same_cases: bool) -> tuple[object, ...]:
     protocols = {row.protocol_fingerprint for row in rows}
     first = rows[0]
-    return (not same_cases, len(protocols) > 1, *_place(first.question, first.split), -(first.n or 0), -_newest(rows))
+    # Before all else: a test split that nobody has asked for is not looked at, as long as there is validation.
+    unasked = first.split is not Split.VALIDATION
+    place = _place(first.question, first.split)
+    return (unasked, not same_cases, len(protocols) > 1, *place, -(first.n or 0), -_newest(rows))
 
 
 def _place(question: str, split: Split) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from engine.comparison.model import ComparedSubject, Comparison
 from engine.comparison.pairs import compare_pairs, decision_words
 from engine.comparison.protocols import differing_factors
 from engine.comparison.subjects import find_subjects
+from engine.evaluation.protocol import layers_of
 from engine.evaluation.scores import score
 from engine.store.reader import Reader
 from engine.text import one_line
@@ -138,4 +139,4 @@ def _subject(reader: Reader, each: Loaded, *, stored: bool) -> ComparedSubject:
 def _scores(reader: Reader, each: Loaded) -> list[Score]:
     paths = {output.path for output in each.outputs}
     kept = [prediction for prediction in reader.predictions(each.row.id) if prediction.path in paths]
-    return score(each.row.question, kept, each.row.threshold)
+    return score(each.row.question, kept, each.row.threshold, layers_of(each.row.protocol))

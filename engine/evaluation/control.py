@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.evaluation.protocol import layers_of
-from engine.evaluation.scores import answered_cases, report_cases
+from engine.evaluation.scores import answered_cases, flatters, report_cases, score
 from engine.questions.prompts import REPORT_ID
 from engine.scoring.blind import Blind, looks_at_image, reports_look_at_image
+from engine.scoring.cases import probability_of
 from engine.scoring.measures import PRIMARY
 from engine.scoring.readers import readers_with
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow, MarkRow
 from engine.store.writer import Writer
-from engine.types import BLANK, Mark, Prediction, State
+from engine.types import BLANK, Mark, Outcome, Prediction, Score, State
 from engine.workspace import Workspace
 
 GREY = "grey"
@@ -31,11 +32,8 @@ def settle_controls(workspace: Workspace, writer: Writer, evaluation_id: int) ->
         if pair is None:
             return
         clean, blank = pair
-        figure = next(
-            (each for each in reader.scores(blank.id) if (each.scope, each.name) == ("all", PRIMARY[clean.question])),
-            None,
-        )
         seen, unseen = reader.predictions(clean.id), reader.predictions(blank.id)
+    figure = _grey_figure(clean, unseen)
     result = _held(clean, seen, unseen)
     if figure is not None:
         writer.merge_scores(clean.id, [replace(figure, name=GREY)])
@@ -43,26 +41,46 @@ def settle_controls(workspace: Workspace, writer: Writer, evaluation_id: int) ->
     writer.set_marks(clean.id, marks, kinds=[Mark.BLIND])
 
 
+def _grey_figure(clean: EvaluationRow, unseen: Sequence[Prediction]) -> Score | None:
+    """The main figure on grey at the threshold of the figures beside which it stands: the control's own may differ."""
+    scores = score(clean.question, unseen, clean.threshold, layers_of(clean.protocol))
+    return next((each for each in scores if (each.scope, each.name) == ("all", PRIMARY[clean.question])), None)
+
+
 def _held(clean: EvaluationRow, seen: Sequence[Prediction], unseen: Sequence[Prediction]) -> Blind:
     layers = layers_of(clean.protocol)
     if clean.question == REPORT_ID:
         return reports_look_at_image(report_cases(seen, layers), report_cases(unseen, layers))
-    pair = (answered_cases(clean.question, each, layers) for each in (seen, unseen))
-    decides = clean.threshold if all(each.p_abnormal is not None for each in (*seen, *unseen)) else None
-    return looks_at_image(clean.question, *pair, threshold=decides, readers=readers_with(layers))
+    image, grey = (answered_cases(clean.question, each, layers) for each in (seen, unseen))
+    ranked = all(probability_of(each) is not None for each in (*image, *grey) if each.outcome is not Outcome.ERROR)
+    return looks_at_image(
+        clean.question,
+        image,
+        grey,
+        threshold=clean.threshold if ranked else None,
+        own_threshold=flatters(clean.threshold_source),
+        readers=readers_with(layers),
+    )
 
 
 def _pair(reader: Reader, row: EvaluationRow) -> tuple[EvaluationRow, EvaluationRow] | None:
-    """The newest evaluation and control of one run in one protocol on the same cases; None until both are scored."""
+    """The newest evaluation and control of one run in one protocol on the same cases; None until both are scored.
+
+    Where two processes finish at once, neither may have succeeded yet when the other looks. So one that still runs
+    counts as soon as it has scores: they are written before this is asked, and whoever asks last sees both.
+    """
     if row.run_id is None:
         return None
     same = ("question", "dataset", "split", "cases_fingerprint", "clean_protocol_fingerprint")
     rows = [
         other
         for other in reader.evaluations(row.run_id)
-        if (other.state is State.SUCCEEDED or other.id == row.id)
-        and all(getattr(other, name) == getattr(row, name) for name in same)
+        if all(getattr(other, name) == getattr(row, name) for name in same) and _is_scored(reader, other)
     ]
     clean = [other for other in rows if other.degradation is None]
     blank = [other for other in rows if other.degradation == BLANK]
     return (clean[-1], blank[-1]) if clean and blank else None
+
+
+def _is_scored(reader: Reader, row: EvaluationRow) -> bool:
+    return row.state is State.SUCCEEDED or (row.state is State.RUNNING and bool(reader.scores(row.id)))

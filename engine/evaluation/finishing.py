@@ -8,7 +8,7 @@ from math import isfinite
 from engine.data.labels import target_text
 from engine.errors import ModelError
 from engine.evaluation.control import settle_controls
-from engine.evaluation.leaks import leak_mark
+from engine.evaluation.leaks import mark_leaks
 from engine.evaluation.marking import marks_of
 from engine.evaluation.plan import Plan
 from engine.evaluation.references import majority_answer
@@ -17,7 +17,7 @@ from engine.jobs.session import JobSession
 from engine.questions.vocabulary import NORMALITY
 from engine.store.reader import Reader
 from engine.store.records import MarkRow
-from engine.types import Prediction, State
+from engine.types import Outcome, Prediction, State
 from engine.workspace import Workspace
 
 
@@ -31,7 +31,9 @@ def finish(workspace: Workspace, session: JobSession, plan: Plan, predictions: S
         require_probabilities(predictions)
     with Reader(workspace) as reader:
         row = reader.evaluation(plan.row.id)
-        threshold, source = choose(row, predictions, reader.evaluations())
+        # The other questions have no threshold: their evaluations need not be searched for one.
+        others = reader.threshold_evaluations(row) if row.question == NORMALITY else ()
+        threshold, source = choose(row, predictions, others)
     layers = plan.protocol.layers
     scores = score(row.question, predictions, threshold, layers)
     session.writer.add_scores(row.id, scores)
@@ -39,10 +41,10 @@ def finish(workspace: Workspace, session: JobSession, plan: Plan, predictions: S
     targets = [target_text(case.answers, row.question) or "" for case in plan.training]
     majority = majority_answer(row.question, targets, ("", None), layers)[0]
     marks = marks_of(row, scores, predictions, majority=majority, threshold_source=source, layers=layers)
-    if row.reference is None and row.degradation is None:
-        leak = leak_mark(workspace, plan.dataset, plan.cases)
-        marks += [leak] if leak else []
     session.writer.set_marks(row.id, [MarkRow(row.id, mark, "all", detail) for mark, detail in marks])
+    if row.reference is None and row.degradation is None:
+        leak = mark_leaks(workspace, session.writer, row.id, plan.dataset, plan.cases)
+        marks += [leak] if leak else []
     for mark, detail in marks:
         session.event("mark", f"{mark}: {detail}")
     settle_controls(workspace, session.writer, row.id)
@@ -50,14 +52,15 @@ def finish(workspace: Workspace, session: JobSession, plan: Plan, predictions: S
 
 
 def require_probabilities(predictions: Sequence[Prediction]) -> None:
-    """Refuse to score an evaluation of Q7 in which probabilities are missing.
+    """Refuse to score an evaluation of Q7 in which probabilities are missing; an error has none.
 
     Leaving those cases out would compare models on different cases, and make a broken one look good.
 
     Raises:
         ModelError: a probability is missing, NaN or infinite.
     """
-    missing = sum(prediction.p_abnormal is None or not isfinite(prediction.p_abnormal) for prediction in predictions)
+    answers = [prediction for prediction in predictions if prediction.outcome is not Outcome.ERROR]
+    missing = sum(prediction.p_abnormal is None or not isfinite(prediction.p_abnormal) for prediction in answers)
     if missing:
         raise ModelError(
             f"The model gave no probability for {missing} of {len(predictions)} cases",

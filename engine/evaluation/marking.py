@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from engine.evaluation.judging import judge
-from engine.evaluation.scores import NOT_CHOSEN, answered_cases
+from engine.evaluation.scores import NOT_CHOSEN, answered_cases, flatters
 from engine.questions.normalise.layers import ALL_LAYERS, Layers
 from engine.scoring.collapse import collapse_of
 from engine.scoring.shuffled import cannot_tell
@@ -70,7 +70,9 @@ def marks_of(
     found: list[tuple[Mark, str]] = [*_outputs(predictions), *_few(figures, predictions)]
     if subject.reference in (None, Reference.BASE) and subject.degradation is None:
         found += _collapsed(subject.question, predictions, layers)
-        found += _below_majority(subject.question, figures, predictions, majority, layers)
+        share = _constant_share(subject.question, predictions, majority, layers)
+        if share is not None:
+            found += _below_majority(figures, majority, share, flattered=flatters(threshold_source))
         found += _insensitive(scores)
         if threshold_source == NOT_CHOSEN and subject.split is Split.TEST:
             found.append((Mark.THRESHOLD, "P(abnormal) >= 0.5 decides: no validation evaluation has chosen one"))
@@ -91,8 +93,9 @@ def _few(figures: dict[str, Score], predictions: Sequence[Prediction]) -> Iterat
         if name in figures and figures[name].n < FEW:
             yield Mark.FEW_CASES, f"only {figures[name].n} {what} cases: its intervals say how little that tells"
             return
-    if "sensitivity" not in figures and len(predictions) < FEW_OF_ALL:
-        yield Mark.FEW_CASES, f"only {len(predictions)} cases: its intervals say how little that tells"
+    measured = len(_scored(predictions))
+    if "sensitivity" not in figures and measured < FEW_OF_ALL:
+        yield Mark.FEW_CASES, f"only {measured} cases: its intervals say how little that tells"
 
 
 def _collapsed(question: str, predictions: Sequence[Prediction], layers: Layers) -> Iterator[tuple[Mark, str]]:
@@ -101,24 +104,43 @@ def _collapsed(question: str, predictions: Sequence[Prediction], layers: Layers)
         yield Mark.COLLAPSED, f"{question}: {result.sentence}"
 
 
+def _scored(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """The cases whose target can be read: the others are in no figure."""
+    return [each for each in predictions if each.outcome is not Outcome.UNSCORED]
+
+
+def _constant_share(question: str, predictions: Sequence[Prediction], majority: str, layers: Layers) -> float | None:
+    """Share of the cases in which the commonest answer is right; None where there is no such answer, or no case."""
+    targets = Counter(each.target for each in _scored(predictions))
+    if not majority or not targets:
+        return None
+    right = (
+        count
+        for target, count in targets.items()
+        if judge(question, majority, target, layers=layers).outcome is Outcome.RIGHT
+    )
+    return sum(right) / targets.total()
+
+
 def _below_majority(
-    question: str, figures: dict[str, Score], predictions: Sequence[Prediction], majority: str, layers: Layers
+    figures: dict[str, Score], majority: str, share: float, *, flattered: bool
 ) -> Iterator[tuple[Mark, str]]:
-    """Not above the answer that needs no image: balanced accuracy 0.5 where there is one, else the majority's share."""
-    if not majority or not predictions:
-        return
-    constant = [judge(question, majority, each.target, layers=layers).outcome is Outcome.RIGHT for each in predictions]
-    share = sum(constant) / len(constant)
+    """Not above the answer that needs no image: balanced accuracy 0.5 where there is one, else the majority's share.
+
+    Balanced accuracy at the best threshold for these very cases (`flattered`) is above 0.5 for pure noise as well; so
+    AUROC, which needs no threshold, has to be above 0.5 then.
+    """
     always = f"always '{one_line(majority)[:24]}' is right in {share:.1%}"
     balanced, accuracy = _main(figures, "balanced_accuracy"), _main(figures, "accuracy")
     if balanced is not None and balanced.low is not None:
+        own = "" if accuracy is None else f", this in {accuracy.value:.1%}"
+        said = f"balanced accuracy {balanced.value:.2f} ({balanced.low:.2f} to {balanced.high:.2f})"
+        auroc = _main(figures, "auroc") if flattered else None
         if balanced.low <= 0.5:
-            own = "" if accuracy is None else f", this in {accuracy.value:.1%}"
-            yield (
-                Mark.BELOW_MAJORITY,
-                f"{always}{own}; balanced accuracy {balanced.value:.2f} ({balanced.low:.2f} to {balanced.high:.2f}) "
-                "is not above 0.5",
-            )
+            yield Mark.BELOW_MAJORITY, f"{always}{own}; {said} is not above 0.5"
+        elif auroc is not None and auroc.low is not None and auroc.low <= 0.5:
+            ranked = f"AUROC {auroc.value:.2f} ({auroc.low:.2f} to {auroc.high:.2f}) is not above 0.5"
+            yield Mark.BELOW_MAJORITY, f"{always}{own}; {ranked}; {said} is that of a threshold chosen on these cases"
     elif accuracy is not None and accuracy.low is not None and accuracy.low <= share:
         yield (
             Mark.BELOW_MAJORITY,

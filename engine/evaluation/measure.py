@@ -16,7 +16,7 @@ from engine.evaluation.subject import Subject
 from engine.questions.normalise.layers import ALL_LAYERS, Layers
 from engine.questions.prompts import prompt_text
 from engine.questions.serving_errors import Compiled, compile_patterns
-from engine.types import Case, Prediction
+from engine.types import Case, Outcome, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ def predict(
         parsed=judged.parsed,
         target_parsed=judged.target_parsed,
         correct=judged.correct,
-        p_abnormal=p_abnormal(shares) if shares else None,
+        # An error is no answer, whatever its text is likely to be.
+        p_abnormal=p_abnormal(shares) if shares and judged.outcome is not Outcome.ERROR else None,
         probabilities=shares,
         cut_off=answer.cut_off,
         latency_seconds=answer.latency_seconds,

@@ -69,7 +69,8 @@ def next_of_subject(workspace: Workspace, evaluation_id: int) -> JobRow | None:
 
 def _evaluate(workspace: Workspace, session: JobSession, loaded: Loaded) -> None:
     plan = make_plan(workspace, session.job_id)
-    session.update(
+    session.writer.begin_evaluation(
+        session.job_id,
         # Beside the protocol itself, what a second attempt would need again.
         protocol=json.dumps({**asdict(plan.settings), **json.loads(plan.protocol.as_json())}, sort_keys=True),
         protocol_fingerprint=plan.protocol.fingerprint(),
@@ -112,10 +113,13 @@ def _measure(workspace: Workspace, session: JobSession, plan: Plan, loaded: Load
         if session.check() is not None:
             return None
     seconds = generating + scoring
+    tokens = sum(prediction.generated_tokens for prediction in predictions)
+    # Grey images of one size share one answer, which stands in the row of each: nothing was measured per image.
+    shared = plan.row.degradation is not None
     session.update(
         seconds=seconds,
-        seconds_per_image=seconds / len(predictions),
-        tokens_per_second=sum(prediction.generated_tokens for prediction in predictions) / max(generating, 1e-9),
+        seconds_per_image=None if shared else seconds / len(predictions),
+        tokens_per_second=None if shared else tokens / max(generating, 1e-9),
         **peaks(),
     )
     return predictions

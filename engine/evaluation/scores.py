@@ -14,7 +14,8 @@ from engine.questions.normalise.layers import ALL_LAYERS, Layers
 from engine.questions.parsers.report import parse_report
 from engine.questions.prompts import REPORT_ID
 from engine.questions.vocabulary import NORMALITY
-from engine.scoring.cases import AnsweredCase
+from engine.scoring.cases import AnsweredCase, probability_of
+from engine.scoring.collapse import collapse_of
 from engine.scoring.normality import ScoredCase, choose_threshold
 from engine.scoring.normality_cases import normality_rows
 from engine.scoring.questions import score_question
@@ -26,6 +27,15 @@ from engine.types import QUESTION_IDS, Outcome, Prediction, Reference, Score, Sp
 DEFAULT_THRESHOLD = 0.5
 NOT_CHOSEN = "default 0.5: no validation evaluation"
 """Source of a threshold that nobody has chosen."""
+_CHOSEN_HERE = "chosen on these validation cases"
+CHOSEN_HERE = f"{_CHOSEN_HERE}, which flatters them"
+"""Source of a threshold that was chosen on the cases which it then judges."""
+NOTHING_CHOSEN = "0.5: nothing is chosen for this reference"
+
+
+def flatters(source: str | None) -> bool:
+    """Whether a threshold was chosen on the cases that it judges, by its source as it is stored in any version."""
+    return source is not None and source.startswith(_CHOSEN_HERE)
 
 
 def choose(
@@ -40,9 +50,9 @@ def choose(
     if row.question != NORMALITY:
         return None, None
     if row.reference in (Reference.MAJORITY, Reference.SHUFFLED):
-        return DEFAULT_THRESHOLD, "0.5: nothing is chosen for this reference"
+        return DEFAULT_THRESHOLD, NOTHING_CHOSEN
     if row.split is Split.VALIDATION and row.degradation is None:
-        return choose_threshold(scored_cases(predictions)), "chosen on these validation cases"
+        return choose_threshold(scored_cases(predictions)), CHOSEN_HERE
     chosen = [other for other in others if _serves(other, row)]
     if chosen:
         newest = max(chosen, key=lambda other: other.id)
@@ -58,9 +68,18 @@ def _serves(other: EvaluationRow, row: EvaluationRow) -> bool:
         and other.degradation is None
         and other.threshold is not None
         and all(getattr(other, name) == getattr(row, name) for name in same)
-        # A base in 4 bits is another subject than the same base in 16.
-        and json.loads(other.protocol).get("quantization") == json.loads(row.protocol).get("quantization")
+        # A base in 4 bits is another subject than the same base in 16; a reference without a model has no bits.
+        and (row.reference not in (None, Reference.BASE) or _quantization(other) == _quantization(row))
     )
+
+
+def _quantization(row: EvaluationRow) -> object:
+    """As recorded; None where nothing is, or the record is damaged, as nobody knows it then."""
+    try:
+        protocol = json.loads(row.protocol or "{}")
+    except ValueError:
+        return None
+    return protocol.get("quantization") if isinstance(protocol, dict) else None
 
 
 def score(
@@ -78,9 +97,16 @@ def score(
         return score_report(report_cases(predictions, layers))
     cases = answered_cases(question, predictions, layers)
     scores = score_question(question, cases, threshold=threshold, readers=readers_with(layers))
-    if question == NORMALITY and all(prediction.p_abnormal is None for prediction in predictions):
-        return [*_decided_by_text(scores)]
-    return scores
+    if question == NORMALITY and all(probability_of(case) is None for case in cases):
+        scores = [*_decided_by_text(scores)]
+    return [*scores, *_variety(cases)]
+
+
+def _variety(cases: Sequence[AnsweredCase]) -> Iterator[Score]:
+    """How many different answers were given, and how many there should have been: what the collapse check is about."""
+    found = collapse_of(cases)
+    for name, count in (("distinct_answers", found.distinct_answers), ("distinct_targets", found.distinct_targets)):
+        yield Score("all", name, float(count), None, None, found.n)
 
 
 def _decided_by_text(scores: Sequence[Score]) -> Iterator[Score]:

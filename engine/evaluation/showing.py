@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data.images import target_size
+from engine.errors import JobError
 from engine.evaluation.protocol import Protocol
+from engine.text import one_line
 from engine.training.pixels import Geometry, Patches, PixelStore, to_patches
 from engine.types import BLANK, Case
 
@@ -44,8 +46,18 @@ def show(cases: Sequence[Case], protocol: Protocol, geometry: Geometry) -> Shown
 
     Grey images of one size are one picture, and the answer to it is the answer of all of its cases: decoding is greedy,
     so asking again would give the same answer, and the control costs next to nothing.
+
+    Raises:
+        JobError: this version does not know the degradation; showing the images as they are would measure something
+            else than the protocol says.
     """
-    if protocol.degradation != BLANK:
+    if protocol.degradation not in ("", BLANK):
+        raise JobError(
+            f"There is no degradation {one_line(protocol.degradation)}",
+            f"This version of sonotune can show images as they are, or '{BLANK}' ones.",
+            "Queue the evaluation again with one of these, or update sonotune.",
+        )
+    if not protocol.degradation:
         return Shown(
             PixelStore([case.file for case in cases], protocol.image_size, geometry), [[case] for case in cases]
         )

@@ -71,6 +71,8 @@ def interval_text(score: Score | None, *, n: bool = False) -> str:
     """`0.84 (0.75–0.92)`, with `n` also `, n = 304`; a dash where undefined."""
     if score is None or score.value is None:
         return UNKNOWN
+    if score.name.startswith("distinct_"):
+        return f"{score.value:,.0f}"  # a count, and of no sample
     ends = "" if score.low is None or score.high is None else f" ({_ends(score.low, score.high)})"
     return f"{signed(figure(score.value))}{ends}{f', n = {score.n:,}' if n else ''}"
 

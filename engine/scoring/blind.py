@@ -6,11 +6,14 @@ both AUROC and balanced accuracy must be so: a subject whose threshold is off ma
 the other questions it is the primary measure. Not finding a difference proves nothing where there are few cases, so
 nothing is said below 20 cases (Q7: 10 abnormal and 10 normal ones), or where the interval still allows that the image
 is worth 0.2 or more.
+
+Where the threshold was chosen on these very cases, with their images, AUROC alone decides: balanced accuracy with the
+images is then the best that any threshold gives, and noise looks as if it saw something.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from engine.questions.vocabulary import NORMALITY
@@ -47,6 +50,7 @@ def looks_at_image(
     grey: Sequence[AnsweredCase],
     *,
     threshold: float | None = None,
+    own_threshold: bool = False,
     seed: int = 0,
     resamples: int = RESAMPLES,
     readers: Readers | None = None,
@@ -58,6 +62,7 @@ def looks_at_image(
         with_image: its answers with the images.
         grey: its answers on grey, with the same paths.
         threshold: Q7 alone: on P(abnormal), the same on both sides; None where it is judged by its texts.
+        own_threshold: Q7 alone: the threshold was chosen on these cases, so that it flatters the side with the image.
         seed: of the bootstrap.
         resamples: of the bootstrap.
         readers: how texts are read; None for those of `engine.questions`.
@@ -65,7 +70,7 @@ def looks_at_image(
     sides = Side("grey", grey, threshold), Side("image", with_image, threshold)
     comparison = compare(question, sides[0], sides[1:], seed=seed, resamples=resamples, readers=readers)[0]
     if question != NORMALITY:
-        return _judged(comparison, "")
+        return _judged(comparison, "", {comparison.primary})
     counts = {each.name: each.n for each in comparison.differences}
     prefix = "" if "sensitivity" in counts else "text_"
     short = [
@@ -73,7 +78,9 @@ def looks_at_image(
         for measure, verdict in (("sensitivity", Verdict.ABNORMAL), ("specificity", Verdict.NORMAL))
         if counts and counts[prefix + measure] < FEWEST_OF_A_CLASS
     ]
-    return _judged(comparison, f"only {' and '.join(short)} cases" if short else "")
+    ranked = not prefix and any(each.name == "auroc" for each in comparison.differences)
+    deciding = {"auroc"} if own_threshold and ranked else {comparison.primary, "auroc"}
+    return _judged(comparison, f"only {' and '.join(short)} cases" if short else "", deciding)
 
 
 def reports_look_at_image(
@@ -81,11 +88,13 @@ def reports_look_at_image(
 ) -> Blind:
     """The control for combined reports, on section accuracy; arguments as for `looks_at_image`."""
     sides = ReportSide("grey", grey), ReportSide("image", with_image)
-    return _judged(compare_reports(sides[0], sides[1:], seed=seed, resamples=resamples)[0], "")
+    comparison = compare_reports(sides[0], sides[1:], seed=seed, resamples=resamples)[0]
+    return _judged(comparison, "", {comparison.primary})
 
 
-def _judged(comparison: Comparison, shortage: str) -> Blind:
-    deciding = tuple(each for each in comparison.differences if each.name in {comparison.primary, "auroc"})
+def _judged(comparison: Comparison, shortage: str, measures: Set[str]) -> Blind:
+    """`measures`: names of those that decide."""
+    deciding = tuple(each for each in comparison.differences if each.name in measures)
     n = comparison.n
     if not deciding:
         return Blind(None, f"cannot be told whether it looks at the image: {comparison.reason}", (), n)

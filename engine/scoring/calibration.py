@@ -51,7 +51,8 @@ def mass_bins(probabilities: Figures, totals: Counts, bins: int = BINS) -> Bins:
         totals: cases with each of them.
         bins: number of bins; fewer remain where many cases share one probability.
     """
-    edges = np.quantile(np.repeat(probabilities, totals), np.linspace(0.0, 1.0, bins + 1))
+    # In percent, as scikit-learn asks: an edge that is rounded otherwise puts its case into the other bin.
+    edges = np.percentile(np.repeat(probabilities, totals), np.linspace(0.0, 1.0, bins + 1) * 100)
     return np.asarray(np.searchsorted(edges[1:-1], probabilities), dtype=np.intp)
 
 

@@ -6,6 +6,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol, TypeVar
 
 from engine.questions.reading import Reading
@@ -53,6 +54,15 @@ class AnsweredCase:
     outcome: Outcome
     p_abnormal: float | None = None
     """Q7 alone: probability of an abnormal answer, in 0..1; None where no candidates were scored."""
+
+
+def probability_of(case: AnsweredCase) -> float | None:
+    """P(abnormal) of a case; None where there is none.
+
+    A server's error has none, whatever number comes along with it; a model that overflowed says NaN, which is none.
+    """
+    p = case.p_abnormal
+    return p if p is not None and isfinite(p) and case.outcome is not Outcome.ERROR else None
 
 
 def scored(cases: Sequence[AnsweredCase]) -> list[AnsweredCase]:

@@ -1,6 +1,7 @@
 """Scores of Q7, over all cases and for each view, every one with n and a 95 % interval.
 
-Two decisions are scored. The plain names decide by P(abnormal) >= threshold, which every case with a probability has.
+Two decisions are scored. The plain names decide by P(abnormal) >= threshold, which every case with a probability has;
+a server's error has none, and counts as called the wrong class. AUROC and calibration are those of the probabilities.
 The names with `text_` take the verdict of the generated text, where an unclear or unparseable answer is never right:
 it counts against accuracy and against the sensitivity or specificity of its class, and `unparseable_rate` tells how
 many there were. Cases whose own target is neither normal nor abnormal belong to `unparseable_rate` alone.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -39,6 +40,8 @@ class ScoredCase:
     """What the generated text says."""
     p_abnormal: float | None
     """Probability of an abnormal answer, in 0..1; None where no candidates were scored."""
+    failed: bool = False
+    """A server's error in place of an answer; it has no probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ def score_normality(
         seed: of the bootstrap; each scope has its own stream, so one view never depends on the others.
         resamples: of the bootstrap.
     """
+    if not _decided(rows):  # the text decides alone
+        rows = [replace(row, failed=False) for row in rows]
     scopes: dict[str, list[ScoredCase]] = {"all": list(rows)} if rows else {}
     views: dict[str, list[ScoredCase]] = defaultdict(list)
     for row in rows:
@@ -126,13 +131,19 @@ def _scope_scores(
     scope: str, rows: Sequence[ScoredCase], threshold: float, seed: tuple[int, int], resamples: int
 ) -> Iterator[Score]:
     decided, spoken = _decided(rows), _binary(rows)
+    failed = [row.target for row in spoken if row.failed]
     scores, positives, negatives = _by_score(decided)
     called = scores >= threshold
     tally = _Tally(
-        int(positives[called].sum()), int(positives.sum()), int(negatives[~called].sum()), int(negatives.sum())
+        int(positives[called].sum()),
+        int(positives.sum()) + failed.count(Verdict.ABNORMAL),
+        int(negatives[~called].sum()),
+        int(negatives.sum()) + failed.count(Verdict.NORMAL),
     )
     yield from _proportions(scope, "", tally)
-    yield from _bootstrapped(scope, (scores, positives, negatives), called, seed, resamples)
+    of_errors = {each.name: each for each in _of_both(scope, tally, (*seed, 2), resamples)} if failed else {}
+    for score in _bootstrapped(scope, (scores, positives, negatives), called, seed, resamples):
+        yield of_errors.get(score.name, score)
     text = _tally_of_text(spoken)
     yield from _proportions(scope, "text_", text)
     yield _balanced_text(scope, text, seed, resamples)
@@ -187,12 +198,24 @@ def _bootstrapped(
 
 
 def _balanced_text(scope: str, tally: _Tally, seed: tuple[int, int], resamples: int) -> Score:
-    """Balanced accuracy of the generated text; hits and rejections of a stratified resample are binomial."""
-    name, pos, neg = "text_balanced_accuracy", tally.positives, tally.negatives
+    """Balanced accuracy of the generated text."""
+    balanced, _ = _of_both(scope, tally, (*seed, 1), resamples)
+    return replace(balanced, name="text_balanced_accuracy")
+
+
+def _of_both(scope: str, tally: _Tally, seed: tuple[int, ...], resamples: int) -> tuple[Score, Score]:
+    """Balanced accuracy and MCC from counts; hits and rejections of a stratified resample are binomial."""
+    pos, neg = tally.positives, tally.negatives
     if not pos or not neg:
-        return Score(scope, name, None, None, None, pos + neg)
-    generator = np.random.default_rng((*seed, 1))
+        none = Score(scope, "balanced_accuracy", None, None, None, pos + neg)
+        return none, replace(none, name="mcc")
+    generator = np.random.default_rng(seed)
     hits = generator.binomial(pos, tally.hits / pos, size=resamples)
     rejections = generator.binomial(neg, tally.rejections / neg, size=resamples)
     value = (tally.hits / pos + tally.rejections / neg) / 2
-    return Score(scope, name, value, *percentile_interval(balanced_accuracy(hits, pos, rejections, neg)), pos + neg)
+    drawn = balanced_accuracy(hits, pos, rejections, neg)
+    mcc = float(matthews(np.array(tally.hits), pos, np.array(tally.rejections), neg))
+    return (
+        Score(scope, "balanced_accuracy", value, *percentile_interval(drawn), pos + neg),
+        Score(scope, "mcc", mcc, *percentile_interval(matthews(hits, pos, rejections, neg)), pos + neg),
+    )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.questions.vocabulary import NORMALITY
-from engine.scoring.cases import AnsweredCase
+from engine.scoring.cases import AnsweredCase, probability_of
 from engine.scoring.intervals import Figures
 from engine.scoring.measures import (
     PRIMARY,
@@ -151,8 +150,8 @@ def _normality_sides(
 
 def _probabilities(cases: Sequence[AnsweredCase]) -> Figures:
     """P(abnormal) of each case, NaN where there is none."""
-    given = [case.p_abnormal for case in cases]
-    return np.array([p if p is not None and isfinite(p) else np.nan for p in given], dtype=np.float64)
+    given = map(probability_of, cases)
+    return np.array([np.nan if p is None else p for p in given], dtype=np.float64)
 
 
 def _called_right(p: Figures, abnormal: NDArray[np.bool_], threshold: float) -> Figures:

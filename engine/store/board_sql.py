@@ -8,6 +8,16 @@ from engine.store.board_columns import BoardColumn, Unit
 MOST_SCORES = 50
 """Scores in one statement: SQLite joins at most 64 tables."""
 
+
+def _marks(column: str, between: str) -> str:
+    """A column of all marks of an evaluation, in one order for each column.
+
+    Looked up for each row: joined, the marks of every evaluation there is would be put together for one group.
+    """
+    ordered = f"SELECT {column} AS said FROM marks WHERE evaluation_id = e.id ORDER BY kind, scope"  # noqa: S608
+    return f"(SELECT group_concat(said, {between}) FROM ({ordered}))"  # noqa: S608
+
+
 # `e` is the evaluation and `r` its run, absent for a reference row. Memory is torch's own: NVML counts the whole card.
 _EXPRESSIONS = {
     "name": "COALESCE(r.name, e.name)",
@@ -23,8 +33,8 @@ _EXPRESSIONS = {
     "prompt": "e.prompt",
     "seed": "r.seed",
     "n": "e.n",
-    "marks": "m.marks",
-    "mark_details": "m.details",
+    "marks": _marks("kind", "', '"),
+    "mark_details": _marks("detail", "char(10)"),
     "errors": "e.errors",
     "threshold": "e.threshold",
     "threshold_source": "e.threshold_source",
@@ -47,13 +57,7 @@ _EXPRESSIONS = {
     "queued": "COALESCE(r.queued_at, e.queued_at)",
 }
 _OF_THE_RECIPE = ("r", "alpha", "learning_rate", "epochs", "batch")
-_MARKS = (
-    "LEFT JOIN (SELECT evaluation_id, group_concat(kind, ', ') AS marks, group_concat(detail, char(10)) AS details "
-    "FROM marks GROUP BY evaluation_id) m ON m.evaluation_id = e.id"
-)
 _JOINS = {
-    "marks": _MARKS,
-    "mark_details": _MARKS,
     "tags": "LEFT JOIN (SELECT run_id, group_concat(tag, ', ') AS tags FROM (SELECT run_id, tag FROM tags "
     "ORDER BY run_id, tag) GROUP BY run_id) t ON t.run_id = e.run_id",
     "notes": "LEFT JOIN (SELECT run_id, COUNT(*) AS notes FROM notes GROUP BY run_id) o ON o.run_id = e.run_id",

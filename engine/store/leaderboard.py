@@ -51,13 +51,15 @@ WITH newest AS (
   WHERE state = 'succeeded' AND (:question IS NULL OR question = :question)
     AND (:split IS NULL OR split = :split) AND (:dataset IS NULL OR dataset = :dataset)
   GROUP BY run_id, reference, model, dataset, question, split, cases_fingerprint, protocol_fingerprint,
-    json_extract(protocol, '$.quantization')  -- a base in 4 bits is another subject
+    -- a base in 4 bits is another subject
+    CASE WHEN json_valid(protocol) THEN json_extract(protocol, '$.quantization') END
 )
 SELECT e.run_id, COALESCE(r.name, e.name), e.reference, e.model, e.dataset, e.dataset_fingerprint, e.question,
        e.prompt, e.split, e.split_fingerprint, e.id, e.cases_fingerprint, e.protocol_fingerprint,
        e.clean_protocol_fingerprint, e.degradation, e.n, e.errors, e.unparseable, e.cut_off,
        e.threshold, e.threshold_source, e.seconds_per_image, e.tokens_per_second,
-       COALESCE(r.backend, e.backend), COALESCE(r.quantization, json_extract(e.protocol, '$.quantization')),
+       COALESCE(r.backend, e.backend),
+       COALESCE(r.quantization, CASE WHEN json_valid(e.protocol) THEN json_extract(e.protocol, '$.quantization') END),
        r.study, r.train_seconds, r.samples_per_second,
        CASE WHEN r.id IS NULL
          THEN COALESCE(e.peak_vram_reserved_bytes, e.peak_vram_allocated_bytes)

@@ -12,6 +12,7 @@ from engine.errors import JobError, StoreError
 from engine.store import leaderboard
 from engine.store.cases import CaseReads
 from engine.store.connection import BUSY_SECONDS, explained, open_read_only
+from engine.store.evidence import EvidenceReads
 from engine.store.images import ImageReads
 from engine.store.mapping import columns, from_row, select
 from engine.store.migrations import schema_version
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 
-class Reader(LiveReads, ImageReads, CaseReads, OutputReads):
+class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads):
     """Reads runs.db and can't change it; a context manager, to be used from the thread that opened it."""
 
     def __init__(self, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS) -> None:

@@ -94,12 +94,5 @@ class AnnotationWrites(WriterBase):
 
     def add_test_look(self, evaluation_id: int, dataset: str, split_fingerprint: str, purpose: str) -> int:
         """Enter a look at a test split into the ledger; return its id."""
-        values = {
-            "time": self._now(),
-            "dataset": dataset,
-            "split_fingerprint": split_fingerprint,
-            "evaluation_id": evaluation_id,
-            "purpose": purpose,
-        }
         with self._transaction():
-            return self._insert("test_looks", values)
+            return self._enter_look(evaluation_id, dataset, split_fingerprint, purpose)

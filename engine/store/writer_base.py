@@ -70,5 +70,16 @@ class WriterBase:
         row = {name: to_column(value) for name, value in values.items()}
         return int(self._connection.execute(insert(table, tuple(row)), row).lastrowid or 0)
 
+    def _enter_look(self, evaluation_id: int, dataset: str, split_fingerprint: str, purpose: str) -> int:
+        """Enter a look at a test split into the ledger inside the current transaction and return its id."""
+        values = {
+            "time": self._now(),
+            "dataset": dataset,
+            "split_fingerprint": split_fingerprint,
+            "evaluation_id": evaluation_id,
+            "purpose": purpose.strip(),
+        }
+        return self._insert("test_looks", values)
+
     def _add_event(self, owner: str, job_id: int, kind: str, detail: str) -> int:
         return self._insert("events", {"time": self._now(), owner: job_id, "kind": kind, "detail": detail})

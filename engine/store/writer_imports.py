@@ -35,7 +35,14 @@ class ImportWrites(JobWrites):
     """The part of the writer that imports of predictions use."""
 
     def add_imported_run(
-        self, name: str, model: str, source: str, record: DatasetRecord, evaluations: Sequence[FinishedEvaluation]
+        self,
+        name: str,
+        model: str,
+        source: str,
+        record: DatasetRecord,
+        evaluations: Sequence[FinishedEvaluation],
+        *,
+        test_purpose: str = "",
     ) -> tuple[int, list[int]]:
         """Store a run of kind `imported` with its evaluations and their reference rows, all or nothing.
 
@@ -45,6 +52,7 @@ class ImportWrites(JobWrites):
             source: the file that they came from, for the history.
             record: the dataset.
             evaluations: of the run, and reference rows.
+            test_purpose: why the test split is looked at; each evaluation of the run on it goes into the ledger.
 
         Returns:
             Ids of the run and of the evaluations, in their order.
@@ -70,6 +78,9 @@ class ImportWrites(JobWrites):
             run_id = self._insert("runs", run)
             self._add_event("run_id", run_id, IMPORTED, f"from {source}")
             ids = [self._add_finished(run_id, unique, model, record, each, now) for each in evaluations]
+            for evaluation, each in zip(ids, evaluations, strict=True):
+                if each.reference is None and each.split is Split.TEST:
+                    self._enter_look(evaluation, record.name, record.split_fingerprint, test_purpose)
         return run_id, ids
 
     def _add_finished(

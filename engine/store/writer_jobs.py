@@ -97,12 +97,15 @@ class JobWrites(WriterBase):
         cases_fingerprint: str,
         after_run: bool,
         priority: int = 0,
+        *,
+        look: str | None = None,
         **others: Any,
     ) -> int:
         """Queue an evaluation of a run, or of a reference row (exactly one of the two is given); return its id.
 
         Args:
             after_run: wait until the run has succeeded; without it the adapter is evaluated as it is.
+            look: why the test split is looked at; it goes into the ledger in the same transaction. None for no look.
             others: further columns of `evaluations` (prompt, max_new_tokens, case_limit, split_fingerprint ...).
 
         Raises:
@@ -134,6 +137,8 @@ class JobWrites(WriterBase):
             }
             evaluation_id = self._insert("evaluations", values)
             self._add_event("evaluation_id", evaluation_id, State.QUEUED, "queued")
+            if look is not None:
+                self._enter_look(evaluation_id, dataset, str(others.get("split_fingerprint") or ""), look)
         return evaluation_id
 
     def _subject_name(self, run_id: int | None, reference: Reference | None, model: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from engine.store.mapping import columns, insert, to_row
+from engine.store.mapping import columns, insert, to_column, to_row, update
 from engine.store.records import MarkRow
-from engine.store.writer_base import OWNERS, WriterBase
+from engine.store.writer_base import OWNERS, WriterBase, check_columns, missing_job
 from engine.telemetry import GpuSample, HostSample
-from engine.types import JobKind, Prediction, Score
+from engine.types import JobKind, Mark, Prediction, Score
 
 _METRIC = "INSERT OR REPLACE INTO metrics (run_id, key, step, value, time) VALUES (?, ?, ?, ?, ?)"
 
@@ -31,6 +32,27 @@ class ResultWrites(WriterBase):
         values = {**to_row(host), **({f"gpu_{name}": value for name, value in to_row(gpu).items()} if gpu else {})}
         with self._transaction():
             self._insert("samples", {"time": self._now(), OWNERS[kind]: job_id, **values})
+
+    def begin_evaluation(self, evaluation_id: int, **values: Any) -> None:
+        """Set what an attempt measures, and forget what an earlier one has left, in one transaction.
+
+        An attempt that is resumed may meet another split or other answers: nothing of before may stand beside it.
+
+        Args:
+            evaluation_id: of the attempt.
+            values: columns of `evaluations` (fingerprints, prompt, n ...).
+
+        Raises:
+            JobError: there is no such evaluation.
+        """
+        check_columns(JobKind.EVALUATION, values)
+        parameters = {name: to_column(value) for name, value in values.items()}
+        with self._transaction() as connection:
+            statement = update("evaluations", tuple(values), "id = :id")
+            if connection.execute(statement, {**parameters, "id": evaluation_id}).rowcount != 1:
+                raise missing_job(JobKind.EVALUATION, evaluation_id)
+            for table in ("predictions", "scores", "marks"):
+                connection.execute(f"DELETE FROM {table} WHERE evaluation_id = ?", (evaluation_id,))  # noqa: S608
 
     def add_predictions(self, evaluation_id: int, predictions: Iterable[Prediction]) -> None:
         """Store what the model said, one row a case, in one transaction; the same case again replaces its row."""
@@ -64,4 +86,14 @@ class ResultWrites(WriterBase):
                 connection.executemany(
                     "DELETE FROM marks WHERE evaluation_id = ? AND kind = ?", [(evaluation_id, kind) for kind in kinds]
                 )
+            connection.executemany(statement, [to_row(mark) for mark in marks])
+
+    def settle_marks(self, kind: Mark, details: Mapping[int, str | None]) -> None:
+        """Replace the marks of one kind of many evaluations, in one transaction; None takes the mark away."""
+        statement = insert("marks", columns(MarkRow))
+        marks = [MarkRow(evaluation, kind, "all", detail) for evaluation, detail in details.items() if detail]
+        with self._transaction() as connection:
+            connection.executemany(
+                "DELETE FROM marks WHERE evaluation_id = ? AND kind = ?", [(each, kind.value) for each in details]
+            )
             connection.executemany(statement, [to_row(mark) for mark in marks])

@@ -50,12 +50,14 @@ def choose_cases(cases: Sequence[Case], question: str, count: int = CASES) -> li
     """Cases with as many different targets as possible: one of each target in turn, rare ones included.
 
     A sample in proportion would hold nothing but "normal" where 98 % are, and could not tell a collapse from the truth.
+    A target that cannot be read is no target: nothing can be held against it.
     """
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in sorted(cases, key=lambda case: rank("answer watch", question, case.path)):
         target = target_text(case.answers, question)
-        if target is not None:
-            groups[read_answer(question, target).value].append(case)
+        reading = read_answer(question, target or "")
+        if reading.status is not Status.UNPARSEABLE:
+            groups[reading.value].append(case)
     turns = zip_longest(*(groups[target] for target in sorted(groups)))
     return [case for turn in turns for case in turn if case is not None][:count]
 
@@ -92,6 +94,8 @@ class AnswerWatch(TrainerCallback):  # type: ignore[misc]
         self.asked = []
         for question in recipe.data.questions if self.steps else ():
             chosen = choose_cases(cases, question)
+            if not chosen:
+                continue  # nothing to hold answers against
             pixels = PixelStore([case.file for case in chosen], recipe.data.image_size, geometry)
             self.asked.append((question, prompt_text(question, recipe.data.prompt), chosen, pixels))
 

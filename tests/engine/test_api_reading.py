@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,27 @@ def test_a_long_log_comes_in_pieces_that_join_to_the_whole(tmp_path: Path) -> No
     pieces = list(api.read_log(workspace, run_id))
     assert len(pieces) > 1
     assert "".join(pieces) == text
+
+
+def test_other_patterns_of_serving_errors_are_another_measurement(tmp_path: Path) -> None:
+    """Rows of another protocol rank by themselves: their references have to be measured in it too."""
+    workspace = small_dataset(tmp_path)
+    with no_worker(workspace):
+        first = api.launch(workspace, recipe("evaluation.splits=['validation']"), test_purpose="tests")
+        with Writer.open(workspace) as writer:
+            for job in (*first.references, *first.evaluations):
+                patterns = json.dumps({"image_size": 160, "error_patterns": list(api.workspace_patterns(workspace))})
+                writer.update(JobKind.EVALUATION, job, protocol=patterns)
+                succeed(writer, JobKind.EVALUATION, job)
+        again = api.launch(workspace, recipe("evaluation.splits=['validation']"))
+        assert again.references == []
+        (workspace.root / "error-patterns.txt").write_text("^OOPS\n")
+        assert len(api.launch(workspace, recipe("evaluation.splits=['validation']")).references) == 4
+
+
+def test_references_that_were_not_wanted_come_with_the_next_evaluation(tmp_path: Path) -> None:
+    workspace = small_dataset(tmp_path)
+    with no_worker(workspace):
+        run = api.launch(workspace, recipe("evaluation.splits=['validation']"), references=False).run_id
+        _, queued = api.evaluate_run(workspace, run, [Split.VALIDATION])
+    assert len(queued) == 4  # the evaluation itself is on its way

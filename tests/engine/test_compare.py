@@ -272,7 +272,7 @@ def test_imported_runs_are_compared_and_have_no_recipe(workspace: api.Workspace,
 # ----- which evaluations
 
 
-def test_what_is_measured_in_the_same_way_comes_first_then_test_then_the_newest(
+def test_validation_comes_first_then_what_is_measured_in_the_same_way_then_the_newest(
     workspace: api.Workspace, writer: Writer
 ) -> None:
     first = measured(writer, "a", skilled(1))
@@ -287,6 +287,39 @@ def test_what_is_measured_in_the_same_way_comes_first_then_test_then_the_newest(
     tested = api.compare(workspace, [1, 2], split=Split.TEST)
     assert tested.split is Split.TEST
     assert any("Not measured in the same way" in note for note in tested.notes)
+
+
+@pytest.mark.parametrize(
+    "validation",
+    [
+        {"question": "Q5"},
+        {"protocol_fingerprint": "other"},
+        {},
+    ],
+)
+def test_the_test_split_is_taken_only_where_it_is_asked_for_or_there_is_nothing_else(
+    workspace: api.Workspace, writer: Writer, validation: dict[str, str]
+) -> None:
+    """However well the test split would fit: measured alike, and for Q7."""
+    for name, seed in (("a", 1), ("b", 2)):
+        measured(writer, name, skilled(seed), split=Split.TEST, cases="cases-test")
+    assert api.compare(workspace, [1, 2]).split is Split.TEST
+    rows = predictions(["15-20"] * 12, [Said("15-20")] * 12, "Q5") if "question" in validation else skilled(3)
+    measured(writer, 1, rows, question=validation.get("question", "Q7"))
+    measured(writer, 2, rows, **validation)  # type: ignore[arg-type]
+    assert api.compare(workspace, [1, 2]).split is Split.VALIDATION
+    assert api.compare(workspace, [1, 2], split=Split.TEST).split is Split.TEST
+
+
+def test_validation_on_other_images_is_no_reason_to_look_at_the_test_split(
+    workspace: api.Workspace, writer: Writer
+) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        measured(writer, name, skilled(seed), split=Split.TEST, cases="cases-test")
+        measured(writer, seed, skilled(seed), cases=f"cases-{seed}")
+    with pytest.raises(api.OtherImagesError) as refused:
+        api.compare(workspace, [1, 2])
+    assert refused.value.split is Split.VALIDATION
 
 
 def test_differing_protocols_are_named(workspace: api.Workspace, writer: Writer) -> None:

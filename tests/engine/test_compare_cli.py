@@ -15,7 +15,7 @@ from engine import api
 from engine.recipe import Recipe, recipe_json
 from engine.store.reader import Reader
 from engine.store.writer import Writer
-from engine.types import IMPORTED, Reference, Split
+from engine.types import BLANK, IMPORTED, Reference, Split
 from engine.workspace import Workspace
 
 MEANT = targets(120, abnormal=4)
@@ -151,7 +151,10 @@ def test_measure_queues_the_largest_selection_for_all_of_them_once(tmp_path: Pat
         done = command("compare", "few", "all", "--measure", "--json")
         assert done.code == 0, done.err
         with Reader(workspace) as reader:
-            rows = [row for run in runs for row in reader.evaluations(run) if row.degradation is None]
+            every = [row for run in runs for row in reader.evaluations(run)]
+        rows = [row for row in every if row.degradation is None]
+        grey = [(row.run_id, row.case_limit, row.degradation) for row in every if row.degradation is not None]
+        assert grey == [(run, 0, BLANK) for run in runs], "whether it looks at the image is measured along"
         assert {(row.run_id, row.case_limit, row.question, row.split) for row in rows} == {
             (run, 0, "Q7", Split.VALIDATION) for run in runs
         }
@@ -174,6 +177,27 @@ def test_measure_asks_why_the_test_split_is_looked_at(tmp_path: Path, capfd: Any
         done = command("compare", "a", "b", "--measure", "--split", "test", "--test-purpose", "final comparison")
         assert done.code == 0
         assert [look.purpose for look in api.looks(workspace, "fetal")] == ["final comparison"] * 2
+
+
+def test_a_comparison_on_test_says_how_often_it_was_looked_at(tmp_path: Path, capfd: Any) -> None:
+    workspace = small_dataset(tmp_path)
+    split = api.dataset_summary(workspace, "fetal").record.split_fingerprint
+    prints = {"dataset": "fetal", "split_fingerprint": split}
+    with Writer.open(workspace) as writer:
+        for name, seed in (("a", 1), ("b", 2)):
+            rows = predictions(MEANT, guesses(MEANT, seed, skill=0.5))
+            measured(writer, name, rows, split=Split.TEST, look="final comparison", **prints)
+    command = CommandLine(workspace.root, capfd)
+    said = "Test split of fetal: looked at 2 times; `sonotune data looks fetal` says why."
+    assert said in " ".join(command("compare", "a", "b").out.split())
+    assert command("compare", "a", "b", "--json").json["test_looks"] == "looked at 2 times"
+    with Writer.open(workspace) as writer:
+        for run in (1, 2):
+            measured(writer, run, predictions(MEANT, guesses(MEANT, run, skill=0.5)), **prints)
+    done = command("compare", "a", "b")
+    assert "Q7 on validation" in done.out
+    assert "looked at" not in done.out
+    assert said in " ".join(command("compare", "a", "b", "--split", "test").out.split())
 
 
 def test_what_cannot_be_measured_is_refused(tmp_path: Path, capfd: Any) -> None:

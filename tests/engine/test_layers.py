@@ -321,3 +321,18 @@ def test_a_comparison_reads_answers_with_the_layers_of_their_evaluations(tmp_pat
     (pair,) = api.compare(workspace, [1, 2], question="Q1").pairs
     f2 = next(each for each in pair.differences if each.name == "f2")
     assert f2.value == pytest.approx(-0.5)
+
+
+def test_common_images_are_scored_anew_with_the_layers_of_their_evaluation(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    meant = ["aorta, liver", "stomach, liver"] * 20
+    misspelt = [Said(each.replace("liver", "livr")) for each in meant]
+    with Writer.open(workspace) as writer:
+        for name, count in (("whole", 40), ("part", 30)):
+            rows = predictions(meant[:count], misspelt[:count], "Q1")
+            measured(writer, name, rows, question="Q1", cases=name,
+                     protocol={"prompt": "detailed", "normalisation": ["text"]})  # fmt: skip
+    found = api.compare(workspace, [1, 2], question="Q1", common=True)
+    anew = {each.name: each.value for each in found.subjects[0].scores if each.scope == "all"}
+    assert found.n == 30
+    assert anew["f2"] == pytest.approx(0.5)  # "livr" would be the liver, were the layer of spelling not off

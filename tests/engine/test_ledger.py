@@ -9,7 +9,8 @@ from cli_helpers import HOSTILE, CommandLine, control_characters, small_dataset
 from store_helpers import add_evaluation, add_run
 
 from engine import api
-from engine.api.ledger import enter_look, require_look
+from engine.api.ledger import require_look
+from engine.data.manifest import open_dataset
 from engine.store.writer import Writer
 from engine.types import Reference, Split
 from engine.workspace import Workspace
@@ -30,8 +31,9 @@ def look(workspace: Workspace, purpose: str, question: str = "Q7", run: str | No
     with Writer.open(workspace) as writer:
         run_id = None if run is None else add_run(writer, run)
         reference = Reference.BASE if run is None else None
-        evaluation = add_evaluation(writer, run_id, reference, dataset="fetal", question=question)
-    enter_look(workspace, evaluation, "fetal", purpose)
+        split = open_dataset(workspace, "fetal").record.split_fingerprint
+        columns = {"dataset": "fetal", "question": question, "split_fingerprint": split}
+        add_evaluation(writer, run_id, reference, look=purpose, **columns)
 
 
 def split_again(workspace: Workspace) -> None:

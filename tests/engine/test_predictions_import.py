@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_helpers import HOSTILE, CommandLine, control_characters, small_dataset
+from data_helpers import eight_lines, write_image, write_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +19,11 @@ from engine.data.manifest import open_dataset
 from engine.errors import DataError
 from engine.evaluation.imported.matching import match_predictions
 from engine.evaluation.imported.reading import Line, Rejected, read_predictions
+from engine.evaluation.imported.scoring import finished_evaluations
+from engine.evaluation.scores import CHOSEN_HERE, NOT_CHOSEN
 from engine.questions.serving_errors import DEFAULT_PATTERNS, compile_patterns
 from engine.store.reader import Reader
+from engine.store.writer_imports import FinishedEvaluation
 from engine.types import IMPORTED, Case, Outcome, Reference, Split, State
 from engine.workspace import Workspace
 
@@ -243,7 +248,7 @@ def test_without_probabilities_the_text_decides_and_some_are_as_good_as_none(
         assert command("predictions", "import", str(file), "--dataset", "fetal").code == 0
     rows = {row["name"]: row for row in command("leaderboard", "--split", "validation", "--json").json}
     assert rows["all"]["auroc"] == 1.0
-    assert rows["all"]["threshold_source"] == "chosen on these validation cases"
+    assert rows["all"]["threshold_source"] == "chosen on these validation cases, which flatters them"
     for name in ("some", "none"):
         assert rows[name]["auroc"] is None
         assert rows[name]["threshold"] is None
@@ -277,3 +282,89 @@ def test_hostile_outputs_are_kept_raw_and_shown_harmless(
         evaluation = next(row for row in reader.evaluations() if row.reference is None)
         assert {each.raw_output for each in reader.predictions(evaluation.id)} == {HOSTILE}
     assert not control_characters(command("leaderboard").out)
+
+
+def q7(case: Case, **fields: Any) -> dict[str, Any]:
+    """A right answer to Q7 with its probability."""
+    p = 0.9 if "bnormal" in case.answers["Q7"] else 0.1
+    entry = {"image": case.path, "question": "Q7", "prediction": case.answers["Q7"], "p_abnormal": p, **fields}
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def test_one_error_does_not_take_the_probabilities_of_a_file(
+    command: CommandLine, workspace: Workspace, tmp_path: Path
+) -> None:
+    asked = cases(workspace, Split.VALIDATION)
+    failures: dict[str, dict[str, Any]] = {
+        "field": {"error": "timeout"},
+        "text": {"prediction": "ERROR: API error 500"},
+        "bare": {"prediction": "ERROR: API error 500", "p_abnormal": None},
+    }
+    for name, first in failures.items():
+        file = write(tmp_path / f"{name}.jsonl", [q7(asked[0], **first), *map(q7, asked[1:])])
+        assert command("predictions", "import", str(file), "--dataset", "fetal").code == 0
+    rows = {row["name"]: row for row in command("leaderboard", "--split", "validation", "--json").json}
+    for name in failures:
+        assert rows[name]["auroc"] == 1.0, name
+        assert rows[name]["threshold"] is not None
+        assert rows[name]["accuracy"] == (len(asked) - 1) / len(asked)  # the error is not right
+        assert rows[name]["probability_rate"] == (len(asked) - 1) / len(asked)
+        assert rows[name]["errors"] == 1
+
+
+@pytest.mark.parametrize("other", [{"p_abnormal": 0.4}, {"finish_reason": "length"}, {"error": "timeout"}])
+def test_entries_that_differ_in_more_than_the_text_disagree(
+    tmp_path: Path, workspace: Workspace, other: dict[str, Any]
+) -> None:
+    first, *_ = cases(workspace)
+    file = write(tmp_path / "p.jsonl", [q7(first), q7(first, **other)])
+    matched = match_predictions(read_predictions(file), cases(workspace, None), None)
+    assert not matched.predictions
+    assert "2 different predictions" in matched.rejected[0].reason
+
+
+def views_apart(tmp_path: Path) -> Workspace:
+    """Abdomen is abnormal in 6 of 20, Femur in 1 of 20: the view alone ranks cases, below a P of 0.5."""
+    workspace, lines = Workspace(tmp_path / "apart"), []
+    workspace.root.mkdir()
+    for view, every in (("Abdomen", 3), ("Femur", 20)):
+        for number in range(20):
+            path = write_image(tmp_path / "pictures", f"{view}/{view}_{number:03d}.png")
+            lines += eight_lines(path, **({"Q7": "Abnormal VSD"} if number % every == 0 else {}))
+    api.import_chat_file(workspace, "fetal", write_lines(tmp_path / "apart.jsonl", lines), tmp_path / "pictures")
+    return workspace
+
+
+def finished(workspace: Workspace, entries: Iterable[Mapping[str, Any]], file: Path) -> list[FinishedEvaluation]:
+    all_cases = cases(workspace, None)
+    matched = match_predictions(read_predictions(write(file, entries)), all_cases, None)
+    training = [case for case in all_cases if case.split is Split.TRAIN]
+    return list(finished_evaluations(matched, training, (), ()))
+
+
+def test_the_majority_by_view_chooses_its_threshold_on_validation_as_anybody(tmp_path: Path) -> None:
+    workspace = views_apart(tmp_path)
+    asked = [*cases(workspace, Split.VALIDATION), *cases(workspace, Split.TEST)]
+    found = finished(workspace, map(q7, asked), tmp_path / "p.jsonl")
+    by_view = {each.split: each for each in found if each.reference is Reference.MAJORITY_BY_VIEW}
+    assert by_view[Split.VALIDATION].threshold_source == CHOSEN_HERE
+    assert by_view[Split.TEST].threshold_source == "validation, of the same file"
+    said = {each.p_abnormal for each in by_view[Split.TEST].predictions}
+    threshold = by_view[Split.TEST].threshold
+    assert threshold == by_view[Split.VALIDATION].threshold
+    assert threshold is not None
+    assert min(p for p in said if p is not None) < threshold < max(p for p in said if p is not None) < 0.5
+    others = [each for each in found if each.reference in (Reference.MAJORITY, Reference.SHUFFLED)]
+    assert {each.threshold for each in others} == {0.5}
+    alone = finished(workspace, map(q7, cases(workspace, Split.TEST)), tmp_path / "test.jsonl")
+    assert {each.threshold_source for each in alone if each.reference is Reference.MAJORITY_BY_VIEW} == {NOT_CHOSEN}
+
+
+def test_training_answers_that_cannot_be_read_cost_the_majorities_alone(workspace: Workspace, tmp_path: Path) -> None:
+    asked = cases(workspace, Split.VALIDATION)
+    matched = match_predictions(
+        read_predictions(write(tmp_path / "p.jsonl", map(q7, asked))), cases(workspace, None), None
+    )
+    unread = [replace(case, answers={**case.answers, "Q7": "??"}) for case in cases(workspace, Split.TRAIN)]
+    found = list(finished_evaluations(matched, unread, (), ()))
+    assert [each.reference for each in found] == [None, Reference.SHUFFLED]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from engine.errors import UsageError
 from engine.filtering import Compare, FilterError, Kind, Operator
 from engine.store.board import Board, sort_board
 from engine.store.board_columns import BOARD_COLUMNS, DEFAULT_COLUMNS, Better, Unit
-from engine.store.board_plan import BoardQuery
+from engine.store.board_plan import BoardPlan, BoardQuery
 from engine.store.filter_sql import FilterColumn, filter_condition
 from engine.store.functions import add_functions
 from engine.store.reader import Reader
+from engine.store.records import MarkRow
 from engine.store.writer import Writer
 from engine.types import JobKind, Reference, Score, Split, State
 from engine.workspace import Workspace
@@ -487,3 +489,25 @@ def test_a_limit_is_not_followed_where_it_saves_nothing(writer: Writer, reader: 
     assert not board.limited
     assert len(board.rows) > 8
     assert board.best
+
+
+def test_marks_and_their_details_stand_in_one_order_by_kind(writer: Writer, reader: Reader) -> None:
+    evaluation = measured(writer, "marked", {"balanced_accuracy": 0.6})
+    measured(writer, "plain", {"balanced_accuracy": 0.7})
+    writer.set_marks(evaluation, [MarkRow(evaluation, kind, "all", f"of {kind}") for kind in ("leak", "few", "blind")])
+    board = reader.board(BoardQuery(columns=("name", "marks", "mark_details"), sort="run", descending=False))
+    assert [row[3:6] for row in board.rows] == [
+        ("marked", "blind, few, leak", "of blind\nof few\nof leak"), ("plain", None, None)
+    ]  # fmt: skip
+    assert names(reader, "marks contains leak") == ["marked"]
+
+
+def test_marks_are_looked_up_for_the_rows_of_the_group_alone(writer: Writer, workspace: Workspace) -> None:
+    measured(writer, "marked", {"balanced_accuracy": 0.6})
+    plan = BoardPlan(BoardQuery(columns=("marks", "mark_details")), [])
+    key = ("phantoms", "Q7", "test", "cases-1", "protocol-1")
+    with closing(raw(workspace)) as connection:
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {plan.statement}", (*key, *plan.parameters))]
+    of_marks = [step for step in steps if "marks" in step]
+    assert of_marks
+    assert all(step.startswith("SEARCH marks USING PRIMARY KEY (evaluation_id=?") for step in of_marks)

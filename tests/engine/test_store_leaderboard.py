@@ -129,3 +129,27 @@ def test_filters_narrow_the_board(writer: Writer, reader: Reader) -> None:
     assert [row["evaluation"] for row in reader.leaderboard("Q3")] == [q3]
     assert [row["evaluation"] for row in reader.leaderboard(dataset="real")] == [real]
     assert reader.leaderboard("Q3", Split.TRAIN) == []
+
+
+def test_a_damaged_protocol_takes_no_row_from_the_leaderboard(writer: Writer, reader: Reader) -> None:
+    damaged = finish(writer, add_evaluation(writer, add_run(writer, "damaged")), 0.8)
+    finish(writer, add_evaluation(writer, add_run(writer, "whole")), 0.7)
+    writer.update(JobKind.EVALUATION, damaged, protocol='{"quantization": "4b')
+    rows = {row["name"]: row for row in reader.leaderboard()}
+    assert set(rows) == {"damaged", "whole"}
+    assert rows["damaged"]["quantization"] is None
+
+
+def test_the_printed_table_has_each_control_behind_its_run_and_every_row_once() -> None:
+    from engine.cli.scores import ordered
+
+    def row(evaluation: int, run: int | None, value: float, **more: str) -> dict[str, object]:
+        return {
+            "evaluation": evaluation, "run": run, "auroc": value, "reference": None, "degradation": None, **more
+        }  # fmt: skip
+
+    rows = [
+        row(1, 1, 0.7), row(2, 2, 0.9), row(3, 1, 0.5, degradation="blank"), row(4, 2, 0.5, degradation="blank"),
+        row(5, None, 0.5, reference="majority"), row(6, 9, 0.5, degradation="blank"),
+    ]  # fmt: skip
+    assert [each["evaluation"] for each in ordered(rows, "auroc")] == [5, 2, 4, 1, 3, 6]

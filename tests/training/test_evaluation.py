@@ -12,8 +12,10 @@ import pytest
 from engine.data.importers.phantoms import import_phantoms
 from engine.data.labels import target_text
 from engine.data.manifest import open_dataset
+from engine.errors import JobError
 from engine.evaluation.__main__ import main
 from engine.evaluation.judging import judge
+from engine.evaluation.leaks import KnownLeaks
 from engine.evaluation.protocol import build_protocol
 from engine.evaluation.references import majority_answer
 from engine.evaluation.scores import choose
@@ -315,6 +317,55 @@ def test_grey_images_are_all_alike_and_their_control_is_held_against_the_evaluat
     assert rows[0].protocol_fingerprint != rows[1].protocol_fingerprint
     assert rows[0].protocol_fingerprint == rows[1].clean_protocol_fingerprint == rows[0].clean_protocol_fingerprint
     assert rows[1].threshold == rows[0].threshold
+    assert (rows[0].seconds_per_image or 0) > 0
+    # One grey answer stands in the row of each image: seconds and tokens by image would be made up.
+    assert (rows[1].seconds_per_image, rows[1].tokens_per_second) == (None, None)
+    assert (rows[1].seconds or 0) > 0
+
+
+def test_a_resumed_evaluation_keeps_nothing_of_the_attempt_before(desk: Desk) -> None:
+    evaluation = desk.queue(Split.VALIDATION, reference=Reference.MAJORITY)
+    assert desk.evaluate(evaluation) == 0
+    with Reader(desk.workspace) as reader:
+        right = reader.predictions(evaluation)
+    stale = [replace(right[0], path="Head/of_another_split.png"), replace(right[0], raw_output="of other content")]
+    again = desk.queue(Split.VALIDATION, reference=Reference.MAJORITY)
+    desk.writer.add_predictions(again, stale)
+    assert desk.evaluate(again) == 0
+    with Reader(desk.workspace) as reader:
+        assert [(each.path, each.raw_output) for each in reader.predictions(again)] == [
+            (each.path, each.raw_output) for each in right
+        ]
+    assert desk.row(again).n == len(right)
+
+
+def test_an_evaluation_of_a_run_is_marked_where_its_images_leaked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaked = open_dataset(desk.workspace, "phantoms").cases(Split.TEST)[0]
+    known = KnownLeaks(training={leaked.sha256: "Head/Head_001.png"}, near={}, unchecked=0)
+    monkeypatch.setattr("engine.evaluation.leaks.known_leaks", lambda *_: known)
+    clean, control = desk.queue(Split.TEST), desk.queue(Split.TEST, degradation=BLANK)
+    majority = desk.queue(Split.TEST, reference=Reference.MAJORITY)
+    assert (desk.evaluate(clean), desk.evaluate(majority)) == (0, 0)
+    with Reader(desk.workspace) as reader:
+        marks = [mark for mark in reader.marks([clean, control, majority]) if mark.kind == Mark.LEAK]
+        events = [event.detail for event in reader.events(evaluation_id=clean) if event.kind == "mark"]
+    assert [mark.evaluation_id for mark in marks] == [clean]
+    assert "(1 equal)" in marks[0].detail
+    assert f"leak: {marks[0].detail}" in events
+
+
+def test_only_q7_looks_for_a_threshold_and_only_among_its_own(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = Reader.threshold_evaluations
+
+    def counted(self: Reader, row: EvaluationRow) -> list[EvaluationRow]:
+        asked.append(row.question)
+        return real(self, row)
+
+    monkeypatch.setattr(Reader, "threshold_evaluations", counted)
+    for question in ("Q5", "Q7"):
+        assert desk.evaluate(desk.queue(Split.TEST, question, reference=Reference.MAJORITY_BY_VIEW)) == 0
+    assert asked == ["Q7"]
 
 
 def test_a_control_reads_no_file_and_knows_the_size_of_each_image(desk: Desk) -> None:
@@ -333,6 +384,17 @@ def test_a_control_reads_no_file_and_knows_the_size_of_each_image(desk: Desk) ->
     patches = shown.pixels.patches(0)
     assert (patches.rows, patches.columns) == (4, 6)  # 64 x 96 pixels: 96 x 48 in multiples of 32
     assert set(patches.values.ravel()) == {128}
+
+
+def test_images_are_never_shown_clean_for_a_degradation_that_is_not_known() -> None:
+    from engine.evaluation.showing import show
+    from engine.training.pixels import Geometry
+
+    protocol = build_protocol("Q7", "detailed", 96, 8, ["Normal"], degradation="noise\x1b[31m")
+    with pytest.raises(JobError, match="no degradation noise") as refused:
+        show([], protocol, Geometry(16, 2, 2, (0.5,) * 3, (0.5,) * 3, 1 / 255))
+    assert "\x1b" not in str(refused.value)
+    assert refused.value.next_step
 
 
 @pytest.mark.parametrize("reference", [Reference.MAJORITY, Reference.MAJORITY_BY_VIEW, Reference.SHUFFLED])

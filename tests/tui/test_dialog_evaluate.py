@@ -154,6 +154,8 @@ async def test_where_all_is_measured_it_says_so(launched: Workspace) -> None:
 
 
 def test_what_was_measured_meanwhile_is_not_queued_again(launched: Workspace) -> None:
+    # The launch had wanted no reference rows: they are made up for.
+    assert queue_evaluations(launched, 1, [(Q6, VALIDATION)]).startswith("4 evaluations queued for run 1")
     assert queue_evaluations(launched, 1, [(Q6, VALIDATION)]) == NOTHING_LEFT
     said = queue_evaluations(launched, 1, [(Q7, VALIDATION)])
     assert said.startswith("6 evaluations queued for run 1: with reference rows")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cli_helpers import control_characters, no_worker
+from cli_helpers import control_characters, no_worker, small_dataset
 from compare_helpers import NORMAL, Said, guesses, measured, predictions, targets
 from store_helpers import add_run
 from textual.pilot import Pilot
@@ -20,7 +20,7 @@ from engine.api import Workspace
 from engine.errors import JobError
 from engine.store.reader import Reader
 from engine.store.writer import Writer
-from engine.types import IMPORTED, Reference
+from engine.types import IMPORTED, Reference, Split
 from tui.dialogs.choose import Choose
 from tui.screens.compare import CompareScreen
 from tui.screens.compare_actions import CompareActions
@@ -315,8 +315,25 @@ async def test_a_late_answer_does_not_replace_a_newer_one(
         screen = await opened(pilot, "1", "2")
         before, old = screen.found, screen.asked
         screen.asked = replace(old, subjects=("1", "3"))
-        screen._answered(old, JobError("late"))
+        screen._answered(old, JobError("late"), "")
         assert screen.found is before
+
+
+# ----- the test split
+
+
+@pytest.mark.parametrize("split", [Split.VALIDATION, Split.TEST])
+async def test_how_often_the_test_split_was_looked_at_stands_in_the_head(tmp_path: Path, split: Split) -> None:
+    found = small_dataset(tmp_path)
+    prints = {"dataset": "fetal", "split_fingerprint": api.dataset_summary(found, "fetal").record.split_fingerprint}
+    with no_worker(found), Writer.open(found) as writer:
+        for name, seed in (("a", 1), ("b", 2)):
+            rows = predictions(MEANT, guesses(MEANT, seed, skill=0.5))
+            measured(writer, name, rows, split=split, look="final" if split is Split.TEST else None, **prints)
+        async with workbench(found).run_test(size=(80, 24)) as pilot:
+            await opened(pilot, "1", "2")
+            await until(pilot, lambda: f"Q7 on {split} of fetal" in screen_text(pilot.app), "the head")
+            assert ("test split looked at 2 times" in screen_text(pilot.app)) is (split is Split.TEST)
 
 
 # ----- sizes and hostile text

@@ -61,6 +61,7 @@ class CompareScreen(CompareActions, WorkbenchScreen):
         self.asked = asked
         self.found: api.Comparison | None = None
         self.error: api.SonotuneError | None = None
+        self._looks = ""
         self._pair = 0
         self._pane = PANES[0]
         self.model = ChangesModel(lambda: self.query_one(Table).palette)
@@ -101,8 +102,8 @@ class CompareScreen(CompareActions, WorkbenchScreen):
         workspace = self.workbench.workspace
         self.show_facts(COMPARING)
 
-        def work() -> api.Comparison:
-            return api.compare(
+        def work() -> tuple[api.Comparison, str]:
+            found = api.compare(
                 workspace,
                 asked.subjects,
                 question=asked.question,
@@ -110,12 +111,17 @@ class CompareScreen(CompareActions, WorkbenchScreen):
                 cases=asked.cases,
                 common=asked.common,
             )
+            return found, api.looks_note(workspace, found.dataset, found.split)
 
-        self.workbench.act(lambda: attempt(work), lambda answer: self._answered(asked, answer))
+        def done(answer: tuple[api.Comparison, str] | api.SonotuneError) -> None:
+            self._answered(asked, *(answer if isinstance(answer, tuple) else (answer, "")))
 
-    def _answered(self, asked: Asked, answer: api.Comparison | api.SonotuneError) -> None:
+        self.workbench.act(lambda: attempt(work), done)
+
+    def _answered(self, asked: Asked, answer: api.Comparison | api.SonotuneError, looks: str) -> None:
         if asked is not self.asked or not self.is_attached:
             return  # late: something else has been asked for
+        self._looks = looks
         self.found = answer if isinstance(answer, api.Comparison) else None
         self.error = None if isinstance(answer, api.Comparison) else answer
         self._pair = 0
@@ -140,7 +146,7 @@ class CompareScreen(CompareActions, WorkbenchScreen):
         self.model.set_pair(pair)
         if found is None or pair is None:
             return
-        self.query_one("#head", Pieces).show_groups([text.head(found)])
+        self.query_one("#head", Pieces).show_groups([text.head(found, self._looks)])
         self.query_one("#verdict", Lines).show_paragraphs(text.verdict(found, pair))
         self.query_one("#alarms", Lines).show_paragraphs(text.alarms(found))
         self.query_one("#subjects", Pieces).show_groups([text.pairs_line(found, self._pair)])

@@ -28,13 +28,14 @@ HOW = (
 )
 
 
-def head(found: api.Comparison) -> list[Piece]:
-    """What is compared."""
+def head(found: api.Comparison, looks: str) -> list[Piece]:
+    """What is compared; `looks` says how often the test split has been looked at, where it is that one."""
     baseline = found.subjects[0]
     return [
         (f"{found.question} on {found.split} of {found.dataset}", "bold"),
         (f"the same {found.n:,} images", "text"),
         (f"baseline: {baseline.title}", "accent"),
+        *([(f"test split {looks}", "warn")] if looks else []),
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.data.quality.background import run_in_background
 from engine.errors import SonotuneError
+from engine.evaluation.leaks import settle_leaks
 from engine.workspace import Workspace
 
 
@@ -18,7 +19,8 @@ def main() -> int:
     parser.add_argument("--workspace", type=Path, required=True, help="folder with datasets/")
     arguments = parser.parse_args()
     try:
-        run_in_background(Workspace.find(arguments.workspace), arguments.name)
+        workspace = Workspace.find(arguments.workspace)
+        run_in_background(workspace, arguments.name, lambda: settle_leaks(workspace, arguments.name))
     except SonotuneError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,9 @@ TELL_SECONDS = 0.5
 """Between two writes of how far the check is."""
 LOOK_SECONDS = 0.2
 """Between two looks at a check that another process runs."""
+
+Settle = Callable[[], object]
+"""Called at the end of a check, when all pairs of near-duplicates are known."""
 
 
 class CheckState(StrEnum):
@@ -74,7 +77,12 @@ class CheckStatus:
 
 
 def check_images(
-    workspace: Workspace, name: str, progress: Progress | None = None, *, processes: int | None = None
+    workspace: Workspace,
+    name: str,
+    progress: Progress | None = None,
+    *,
+    processes: int | None = None,
+    settle: Settle | None = None,
 ) -> CheckOutcome:
     """Decode every image of a dataset that has not been checked yet; what is known already costs nothing.
 
@@ -83,6 +91,7 @@ def check_images(
     Args:
         progress: called with (images known, images).
         processes: how many decode; None for one a core.
+        settle: what is left to do with what was found; the check counts as done only after it.
 
     Raises:
         DataError: there is no such dataset, or the results cannot be written.
@@ -95,7 +104,7 @@ def check_images(
             progress(status.done, status.total)
         time.sleep(LOOK_SECONDS)
     try:
-        return _Teller(dataset, progress).check(processes)
+        return _Teller(dataset, progress, settle).check(processes)
     finally:
         lock.release()
 
@@ -174,9 +183,10 @@ def check_log(workspace: Workspace, name: str) -> str:
 class _Teller:
     """Runs a check and writes down how far it is."""
 
-    def __init__(self, dataset: Dataset, progress: Progress | None) -> None:
+    def __init__(self, dataset: Dataset, progress: Progress | None, settle: Settle | None) -> None:
         self._dataset = dataset
         self._progress = progress
+        self._settle = settle
         self._done = self._total = self._known = 0
         self._started = self._told = 0.0
 
@@ -186,6 +196,8 @@ class _Teller:
             outcome = check_all(self._dataset, self._hear, processes)
             # The search is kept on disk: the first screen or evaluation afterwards shall not wait for it.
             near_links(self._dataset.folder, self._dataset.cases(), CheckCache(self._dataset.folder).read())
+            if self._settle is not None:
+                self._settle()
         except BaseException:
             self._tell(CheckState.INTERRUPTED)
             raise
@@ -226,8 +238,11 @@ class _Teller:
 _in_background = False
 
 
-def run_in_background(workspace: Workspace, name: str) -> None:
-    """What the process of a background check does: everything that is left, politely; nothing where one is running."""
+def run_in_background(workspace: Workspace, name: str, settle: Settle | None = None) -> None:
+    """What the process of a background check does: everything that is left, politely; nothing where one is running.
+
+    `settle` is as for `check_images`.
+    """
     global _in_background  # noqa: PLW0603 - of this process, for as long as it lives
     _in_background = True
     signal.signal(signal.SIGTERM, _terminated)
@@ -236,7 +251,7 @@ def run_in_background(workspace: Workspace, name: str) -> None:
     lock = WorkerLock(_lock_file(workspace, name))
     if lock.acquire(wait_seconds=1.0):
         try:
-            _Teller(dataset, None).check(None)
+            _Teller(dataset, None, settle).check(None)
         finally:
             lock.release()
 

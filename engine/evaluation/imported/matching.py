@@ -31,7 +31,7 @@ class Matched:
     on_training: int = 0
     """Entries on training images: a model may have learned them, so they are not scored."""
     repeats: int = 0
-    """Entries that say again, word for word, what another one says."""
+    """Entries that say again, word for word and with the same probability, what another one says."""
 
 
 class CaseIndex:
@@ -101,7 +101,7 @@ def _take(
     matched: Matched, question: str, entries: Sequence[tuple[Case, Line]], errors: Compiled | None, layers: Layers
 ) -> None:
     case, line = entries[0]
-    if len({(each.text, each.error) for _, each in entries}) > 1:
+    if len({(each.text, each.error, each.cut_off, each.p_abnormal) for _, each in entries}) > 1:
         reason = f"{len(entries)} different predictions for {question} of this image; none is used"
         matched.rejected.append(Rejected(line.number, storable(line.path), reason))
         return
@@ -132,7 +132,7 @@ def _prediction(
         parsed=judged.parsed,
         target_parsed=judged.target_parsed,
         correct=judged.correct,
-        p_abnormal=line.p_abnormal,
+        p_abnormal=None if judged.outcome is Outcome.ERROR else line.p_abnormal,  # an error has none
         probabilities={},
         cut_off=line.cut_off,
         latency_seconds=0.0,

@@ -114,14 +114,19 @@ def _sample(report: Report) -> str:
 
 
 def _near_duplicates(report: Report) -> str:
+    """What leaked; and where the check was not done since the images were imported, that more may have."""
     leaked = [run for run in report.runs if run.has_mark(Mark.LEAK)]
+    sentences = []
     if leaked:
-        return (
+        sentences.append(
             f"Images of the {report.group.split} split have near-duplicates in the training split of {_names(leaked)}."
         )
     if not report.data.checked and report.data.kind != "phantoms":
-        return "Whether near-duplicates of these images stand in the training split is not recorded here."
-    return ""
+        sentences.append(
+            f"Whether {'more of ' if leaked else ''}these images have near-duplicates in the training split is not "
+            "known: the check of all images was not done, or it is outdated."
+        )
+    return " ".join(sentences)
 
 
 def _patients(report: Report) -> str:
