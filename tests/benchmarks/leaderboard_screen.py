@@ -131,17 +131,18 @@ class Stock(App[None]):
         board = api.board(self._workspace)
         table: DataTable[Any] = self.query_one(DataTable)
         table.add_columns(*(column.short for column in board.columns))
+        self._sorted = [column.name for column in board.columns].index("balanced_accuracy")
         places = [board.place(column.name) for column in board.columns]
         table.add_rows([[str(row[place]) for place in places] for row in (*board.references, *board.rows)])
         table.focus()
 
     def key_greater_than_sign(self) -> None:
         table: DataTable[Any] = self.query_one(DataTable)
-        table.sort(list(table.columns)[2], key=float)
+        table.sort(list(table.columns)[self._sorted], key=float)
 
     def key_upper_s(self) -> None:
         table: DataTable[Any] = self.query_one(DataTable)
-        table.sort(list(table.columns)[2], key=float, reverse=True)
+        table.sort(list(table.columns)[self._sorted], key=float, reverse=True)
 
 
 def stock(workspace: api.Workspace) -> dict[str, Any]:
