@@ -30,6 +30,7 @@ from engine.questions.serving_errors import is_serving_error
 from engine.questions.words import MARKS, stems, word_set
 
 NORMALITY = "Q7"
+DASHES = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212), "-")
 SETS = frozenset({"Q1", "Q4"})
 """Questions whose answer is a set."""
 
@@ -120,7 +121,8 @@ def _cached(question: str, form: str, layers: Layers) -> Reading:
 
 def _read_formed(question: str, form: str, layers: Layers) -> Reading:
     if Layer.MEANING in layers:
-        return _PARSERS[question](form) if len(form) <= LONGEST_READ else unread(Status.UNPARSEABLE)
+        # Dashes mean the same, also where the text layer is off: else a value would be read unlike what it came from.
+        return _PARSERS[question](form.translate(DASHES)) if len(form) <= LONGEST_READ else unread(Status.UNPARSEABLE)
     if not form.strip():
         return unread(Status.UNPARSEABLE)
     if question not in SETS:

@@ -223,3 +223,9 @@ def test_forming_leaves_the_raw_text() -> None:
     raw = "  Veiw "
     assert formed(raw, ALL_LAYERS) == "view"
     assert raw == "  Veiw "
+
+
+def test_a_dash_is_a_dash_also_without_the_text_layer() -> None:
+    text = "not seen 20-25 \u2013 liver follow up"
+    once = normalise("Q8", text, frozenset({Layer.MEANING}))
+    assert normalise("Q8", once, frozenset({Layer.MEANING})) == once

@@ -176,7 +176,7 @@ async def test_a_run_that_falls_silent_is_seen_as_lost_without_a_write(
         for later, words in ((40, "40 s ago"), (3700, "1 h ago")):
             monkeypatch.setattr(clock, "now", lambda later=later: now + later)
             await until(pilot, lambda words=words: f"last one {words}" in text_of(pilot, RunHead), words)
-            assert "? lost" in text_of(pilot, RunHead)
+            await until(pilot, lambda: "? lost" in text_of(pilot, RunHead), "lost")
 
 
 async def test_a_run_that_is_not_there_is_told(workspace: Workspace, writer: Writer) -> None:
