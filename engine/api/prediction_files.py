@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.api.ledger import require_look
+from engine.data.labels import target_text
 from engine.data.manifest import Dataset, open_dataset
 from engine.errors import DataError, UsageError
 from engine.evaluation.error_patterns import workspace_patterns
@@ -19,7 +20,7 @@ from engine.questions.serving_errors import compile_patterns
 from engine.store.reader import Reader
 from engine.store.writer import Writer
 from engine.text import one_line
-from engine.types import QUESTION_IDS, Split, State
+from engine.types import QUESTION_IDS, Case, Split, State
 from engine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -123,18 +124,19 @@ def import_predictions(
         )
     if not complete and everything_checked(workspace, dataset):
         settle_leaks(workspace, dataset)  # a check has ended meanwhile: it has not seen these evaluations
-    parts = []
-    for evaluation, each in zip(ids, finished, strict=True):
-        if each.reference is None:
-            total = len(opened.cases(each.split, each.question))
-            outcomes = dict(Counter(prediction.outcome.value for prediction in each.predictions))
-            parts.append(ImportedPart(each.question, each.split, evaluation, len(each.predictions), total, outcomes))
+    parts = tuple(_part(number, each, cases) for number, each in zip(ids, finished, strict=True) if not each.reference)
     with Reader(workspace) as reader:
         stored = reader.run(run).name
     rejected = tuple((each.number, each.item, each.reason) for each in matched.rejected)
     return ImportedPredictions(
-        run, stored, tuple(parts), rejected, dict(matched.tolerated), matched.on_training, matched.repeats
+        run, stored, parts, rejected, dict(matched.tolerated), matched.on_training, matched.repeats
     )
+
+
+def _part(evaluation: int, each: FinishedEvaluation, cases: Sequence[Case]) -> ImportedPart:
+    asked = sum(case.split is each.split and target_text(case.answers, each.question) is not None for case in cases)
+    outcomes = dict(Counter(prediction.outcome.value for prediction in each.predictions))
+    return ImportedPart(each.question, each.split, evaluation, len(each.predictions), asked, outcomes)
 
 
 def _with_leak(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,9 @@ import typer
 
 from engine import api
 from engine.cli import cases_text
-from engine.cli.console import print_json, say
+from engine.cli.console import print_json
 from engine.cli.options import LARGEST, AsJson, workspace_of
+from engine.cli.writing import write_text
 from engine.errors import UsageError
 
 SHOWN = 20
@@ -89,7 +89,7 @@ def cases(
     if as_json:
         print_json(api.cases_as_json(found, confusion))
     elif csv is not None:
-        _write(csv, api.export_cases(found, "csv"), len(found.items))
+        write_text(csv, api.export_cases(found, "csv"), f"{len(found.items)} cases")
     elif markdown:
         sys.stdout.write(api.export_cases(found, "markdown"))
     else:
@@ -127,18 +127,3 @@ def _by_threshold(workspace: api.Workspace, confusion: api.Confusion) -> api.Con
     evaluation, views = confusion.subject.evaluation, confusion.shown_views
     other = api.confusion(workspace, evaluation, decision=api.Decision.THRESHOLD, views=views)
     return other if cases_text.has_probabilities(other) else None
-
-
-def _write(file: Path, text: str, rows: int) -> None:
-    """Write a new file, or print; what is there already stays."""
-    if str(file) == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        with file.open("x", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except FileExistsError:
-        raise UsageError(f"{file} is there already", "It is not replaced.", "Give another name.") from None
-    say(f"{rows} cases: {file}")

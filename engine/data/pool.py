@@ -37,7 +37,7 @@ def run_in_processes(
         yield from map(function, jobs)
         return
     # Spawned, not forked: the caller may run threads (a screen, a progress bar), and a forked copy of them can hang.
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_prepare_process)
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=prepare_process)
     try:
         yield from _finished(pool, function, iter(jobs), AHEAD * processes)
     except BrokenProcessPool as error:
@@ -64,7 +64,8 @@ def _finished(
         yield from (future.result() for future in done)
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
+    """What a process of a pool does first: it leaves ctrl+c to its owner, takes one core, and ends with its owner."""
     # The owner hears ctrl+c and ends the pool; its processes would only print their tracebacks over each other.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One numpy thread a process: more would only fight over the same cores. Set before numpy is imported.

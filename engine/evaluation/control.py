@@ -33,7 +33,9 @@ def settle_controls(workspace: Workspace, writer: Writer, evaluation_id: int) ->
             return
         clean, blank = pair
         seen, unseen = reader.predictions(clean.id), reader.predictions(blank.id)
-    figure = _grey_figure(clean, unseen)
+        # Scored anew only where the control came first, and so had another threshold: it costs seconds on many cases.
+        known = reader.scores(blank.id) if blank.threshold == clean.threshold else None
+    figure = _grey_figure(clean, unseen, known)
     result = _held(clean, seen, unseen)
     if figure is not None:
         writer.merge_scores(clean.id, [replace(figure, name=GREY)])
@@ -41,9 +43,9 @@ def settle_controls(workspace: Workspace, writer: Writer, evaluation_id: int) ->
     writer.set_marks(clean.id, marks, kinds=[Mark.BLIND])
 
 
-def _grey_figure(clean: EvaluationRow, unseen: Sequence[Prediction]) -> Score | None:
+def _grey_figure(clean: EvaluationRow, unseen: Sequence[Prediction], known: Sequence[Score] | None) -> Score | None:
     """The main figure on grey at the threshold of the figures beside which it stands: the control's own may differ."""
-    scores = score(clean.question, unseen, clean.threshold, layers_of(clean.protocol))
+    scores = score(clean.question, unseen, clean.threshold, layers_of(clean.protocol)) if known is None else known
     return next((each for each in scores if (each.scope, each.name) == ("all", PRIMARY[clean.question])), None)
 
 

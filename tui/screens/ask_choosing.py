@@ -39,25 +39,22 @@ class AskChoosing(Screen[None]):
 
     # ----- what the screen gives
 
-    def talk_of(self) -> Talk:
-        """The conversation."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what the screen itself gives
 
-    def open_talk(self, whom: Whom) -> None:
-        """Ask another model."""
-        raise NotImplementedError
+        def talk_of(self) -> Talk:
+            """The conversation."""
 
-    def asked_question(self) -> api.AskQuestion | None:
-        """What enter would ask."""
-        raise NotImplementedError
+        def open_talk(self, whom: Whom) -> None:
+            """Ask another model."""
 
-    def set_question(self, question: api.AskQuestion) -> None:
-        """What enter shall ask."""
-        raise NotImplementedError
+        def asked_question(self) -> api.AskQuestion | None:
+            """What enter would ask."""
 
-    def show_file(self, image: api.AskImage) -> None:
-        """An image that was named."""
-        raise NotImplementedError
+        def set_question(self, question: api.AskQuestion) -> None:
+            """What enter shall ask."""
+
+        def show_file(self, image: api.AskImage) -> None:
+            """An image that was named."""
 
     # ----- the question
 

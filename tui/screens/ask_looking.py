@@ -27,9 +27,10 @@ class AskLooking(Screen[None]):
 
     # ----- what the screen gives
 
-    def image_changed(self) -> None:
-        """Another picture is on the screen."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what the screen itself gives
+
+        def image_changed(self) -> None:
+            """Another picture is on the screen."""
 
     if TYPE_CHECKING:
 

@@ -37,9 +37,10 @@ class CasesActions(Screen[None]):
     wanted: CasesWanted
     data: CasesData | None
 
-    def ask(self, wanted: CasesWanted) -> None:
-        """Ask for other cases."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what the screen itself gives
+
+        def ask(self, wanted: CasesWanted) -> None:
+            """Ask for other cases."""
 
     def open_image(self, path: str) -> None:
         """Open one image; coming back, the cursor is on the one that was looked at last."""

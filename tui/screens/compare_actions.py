@@ -37,13 +37,13 @@ class CompareActions(Screen[None]):
     found: api.Comparison | None
     error: api.SonotuneError | None
 
-    def ask(self, asked: Asked) -> None:
-        """Compare something else."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what the screen itself gives
 
-    def chosen_pair(self) -> api.ComparedPair | None:
-        """The pair whose figures and images are shown."""
-        raise NotImplementedError
+        def ask(self, asked: Asked) -> None:
+            """Compare something else."""
+
+        def chosen_pair(self) -> api.ComparedPair | None:
+            """The pair whose figures and images are shown."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The ways out of different images are there only where they lead somewhere."""

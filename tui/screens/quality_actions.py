@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.screen import Screen
@@ -33,17 +34,16 @@ class QualityActions(Screen[None]):
     data: QualityData | None = None
     """None before the first report, and where there is none."""
 
-    def table(self, pane: str) -> Table:
-        """The table of a pane."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what the screen itself gives
 
-    def go_to(self, pane: str) -> None:
-        """Show another pane."""
-        raise NotImplementedError
+        def table(self, pane: str) -> Table:
+            """The table of a pane."""
 
-    def list_images(self, condition: str) -> None:
-        """Leave for the list of images, with a filter."""
-        raise NotImplementedError
+        def go_to(self, pane: str) -> None:
+            """Show another pane."""
+
+        def list_images(self, condition: str) -> None:
+            """Leave for the list of images, with a filter."""
 
     @on(Table.Opened, "#findings")
     def _open_finding(self) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 
 from engine.data.apportion import apportion
 from engine.data.importers.collect import Entry
 from engine.data.importers.request import Progress
+from engine.data.pool import prepare_process
 from engine.data.split import rank
 from engine.errors import DataError
 from engine.types import QUESTION_IDS
@@ -98,7 +98,7 @@ def _rendered(plans: Sequence[PhantomPlan], folder: Path, processes: int | None)
         yield from map(_render_one, jobs)
         return
     # Spawned, not forked: the caller may run threads (a progress bar, torch), and a forked copy of them can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare_process) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=prepare_process) as pool:
         try:
             yield from pool.map(_render_one, jobs, chunksize=CHUNK)
         except BrokenProcessPool as error:
@@ -109,21 +109,6 @@ def _rendered(plans: Sequence[PhantomPlan], folder: Path, processes: int | None)
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _prepare_process() -> None:
-    # One numpy thread a process: more would only fight over the same cores. Set before numpy is imported.
-    os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A pool process waits for its next job for ever when the importing process was killed: end it then."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _render_one(job: tuple[PhantomPlan, str]) -> dict[str, str]:
