@@ -13,6 +13,9 @@ from dataclasses import dataclass
 REPORT_ID = "report"
 """Question id of the combined report, which answers all eight questions under titles."""
 
+OWN = "own"
+"""Name of a wording that the user has written; its text stands in the recipe."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

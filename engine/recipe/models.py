@@ -37,9 +37,22 @@ class DataSection(BaseModel):
         strict=False,  # TOML and JSON have lists, a frozen model holds a tuple
         description="Questions to train and to evaluate: any of Q1 to Q8, or the combined report alone.",
     )
-    prompt: str = Field(default="detailed", description="Wording of the questions; each question has its own variants.")
-    balance: Literal["none"] = Field(default="none", description="How rare answers are weighted or drawn more often.")
-    augment: Literal["none"] = Field(default="none", description="Changes made to training images.")
+    prompt: str = Field(default="detailed", description="Wording of the questions; `own` takes prompt_text.")
+    prompt_text: str = Field(
+        default="", max_length=4000, description='A wording of your own for one question; needs prompt = "own".'
+    )
+    balance: Literal["none", "oversample", "synthetic"] = Field(
+        default="none",
+        description="More abnormal samples: oversample repeats real ones, synthetic adds ones made from real ones.",
+    )
+    balance_share: float = Field(
+        default=0.5, gt=0, lt=1, description="Share of abnormal samples that balance brings the training to."
+    )
+    augment: Literal["none", "basic", "advanced"] = Field(
+        default="none",
+        description="Changes made to training images: basic turns, mirrors, brightens; advanced adds deformation, "
+        "speckle, shadow, gain, depth.",
+    )
     limit: int = Field(
         default=0, ge=0, description="Training images to use, drawn by view and verdict in proportion; 0 = all."
     )
@@ -93,6 +106,11 @@ class TrainingSection(BaseModel):
     )
     warmup: float = Field(default=0.03, ge=0, le=1, description="Share of the steps in which the learning rate rises.")
     seed: int = Field(default=42, ge=0, le=2**32 - 1, description="Seed of adapter weights, order and dropout.")
+    loss: Literal["cross_entropy", "weighted", "focal", "weighted_focal"] = Field(
+        default="cross_entropy",
+        description="weighted counts rare verdicts more, focal what is still unsure; both look at the answer alone.",
+    )
+    focal_gamma: float = Field(default=2.0, ge=0, le=10, description="How much focal loss leaves out what is sure.")
     packing: Literal["auto", "off"] = Field(
         default="auto", description="Several questions of an image in one sequence, where model and backend allow it."
     )

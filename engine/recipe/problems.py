@@ -19,6 +19,7 @@ TEXTS = {
     "name": "text of 1 to 80 characters on one line",
     "data.dataset": "a name of letters, digits, spaces and . - _ that begins with a letter or digit",
     "data.prompt": 'the name of a wording, such as "detailed"',
+    "data.prompt_text": "text of at most 4000 characters",
     "model.id": "a folder, or a name on the model hub",
     "description": "text",
 }

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.questions.prompts import QUESTIONS, REPORT_ID, prompt_variants
+from engine.questions.prompts import OWN, QUESTIONS, REPORT_ID, prompt_variants
+from engine.questions.vocabulary import NORMALITY
 from engine.recipe.text import quoted, shown
 
 Values = Mapping[str, Any]
@@ -48,6 +49,8 @@ def _report_alone(questions: Sequence[str]) -> str | None:
 
 
 def _prompt_exists(prompt: str, questions: Sequence[str]) -> str | None:
+    if prompt == OWN:
+        return None  # `_own_wording` looks at it
     asked = list(dict.fromkeys(questions))
     lacking = [question for question in asked if prompt not in prompt_variants(question)]
     if not lacking or _mixed(questions):
@@ -62,12 +65,28 @@ def _prompt_exists(prompt: str, questions: Sequence[str]) -> str | None:
     )
 
 
+def _own_wording(prompt: str, text: str, questions: Sequence[str]) -> str | None:
+    if prompt != OWN:
+        return f'a wording is given, but prompt is {shown(prompt)}; write prompt = "{OWN}"' if text.strip() else None
+    if not text.strip():
+        return f'prompt = "{OWN}" needs the wording itself in prompt_text'
+    return "one wording cannot ask several questions; name one question" if len(questions) > 1 else None
+
+
+def _weighted(loss: str, questions: Sequence[str]) -> str | None:
+    if not loss.startswith("weighted") or {NORMALITY, REPORT_ID}.intersection(questions):
+        return None
+    return f"weights are those of verdicts, so a weighted loss needs {NORMALITY} or {REPORT_ID} among the questions"
+
+
 RULES = (
     Rule(("lora.vision", "lora.language"), _one_part),
     Rule(("lora.attention", "lora.mlp"), _one_part),
     Rule(("data.questions",), _once),
     Rule(("data.questions",), _report_alone),
     Rule(("data.prompt", "data.questions"), _prompt_exists),
+    Rule(("data.prompt", "data.prompt_text", "data.questions"), _own_wording),
+    Rule(("training.loss", "data.questions"), _weighted),
     Rule(("evaluation.splits",), _once),
     Rule(("evaluation.normalisation",), _once),
 )

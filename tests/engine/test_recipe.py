@@ -115,8 +115,8 @@ def test_every_kind_of_problem_is_reported_at_once() -> None:
         ({"data": {"questions": ["report"]}}, 'which report does not have; valid for report: "report"'),
         ({"data": {"questions": ["Q7"], "prompt": "report"}}, 'valid for Q7: "simple", "detailed", "clinical"'),
         ({"data": {"questions": ["Q1", "Q7"], "prompt": "structured"}}, "which Q1 does not have; valid for Q1, Q7"),
-        ({"data": {"balance": "focal"}}, 'data.balance: found "focal"; valid: only "none" so far'),
-        ({"data": {"augment": "basic"}}, 'valid: only "none" so far'),
+        ({"data": {"balance": "focal"}}, 'data.balance: found "focal"; valid: "none", "oversample" or "synthetic"'),
+        ({"data": {"augment": "more"}}, 'valid: "none", "basic" or "advanced"'),
         ({"data": {"dataset": "../other"}}, 'data.dataset: found "../other"; valid: a name of letters'),
         ({"lora": {"attention": False, "mlp": False}}, "lora.attention, lora.mlp: both are false"),
         ({"lora": 3}, "lora: found 3; this is a section: write [lora]"),
@@ -339,3 +339,18 @@ def test_the_recipe_modules_load_nothing_heavy() -> None:
         "assert not {'numpy', 'scipy', 'sklearn', 'statsmodels', 'torch', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "fragment"),
+    [
+        ({"data": {"prompt": "own"}}, 'data.prompt, data.prompt_text, data.questions: prompt = "own" needs the wording'),
+        ({"data": {"prompt_text": "Anything?"}}, 'prompt is "detailed"; write prompt = "own"'),
+        ({"data": {"prompt": "own", "prompt_text": "?", "questions": ["Q1", "Q7"]}}, "name one question"),
+        ({"data": {"questions": ["Q1"]}, "training": {"loss": "weighted"}}, "a weighted loss needs Q7 or report"),
+    ],
+)
+def test_wordings_of_ones_own_and_weights_say_what_they_need(mapping: dict[str, Any], fragment: str) -> None:
+    problems = problems_of(mapping)
+    assert len(problems) == 1
+    assert fragment in problems[0]

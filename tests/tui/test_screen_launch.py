@@ -595,7 +595,7 @@ async def test_the_mouse_is_a_bonus(workspace: api.Workspace) -> None:
         assert form.key == "data.dataset"
         await pilot.click(Form, offset=(5, 3))
         assert form.key == "data.dataset"
-        await pilot.click(Form, offset=(30, 9), times=2)
+        await pilot.click(Form, offset=(30, 11), times=2)
         assert form.key == "data.limit"
         await until(pilot, lambda: isinstance(pilot.app.focused, FieldInput), "a double click edits")
 
