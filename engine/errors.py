@@ -44,6 +44,20 @@ class RecipeError(UsageError):
         self.problems = problems
 
 
+class StudyError(UsageError):
+    """A study file that cannot be used; `problems` names every one of its faults at once."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        count = len(problems)
+        super().__init__(
+            f"{source}: {count} problem{'s' if count != 1 else ''} in the study",
+            "\n".join(f"- {problem}" for problem in problems),
+            "Mend the places named above and run the command again; nothing was started.",
+        )
+        self.source = source
+        self.problems = problems
+
+
 class DataError(SonotuneError):
     """A dataset that is missing, damaged or cannot serve the request."""
 
