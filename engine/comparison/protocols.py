@@ -17,6 +17,7 @@ NAMES = {
     "image_size": "image sizes",
     "max_new_tokens": "limits of tokens",
     "candidates": "candidate answers",
+    "answer_form": "forms of answers",
     "decoding": "ways of decoding",
     "error_patterns": "patterns of serving errors",
     NORMALISATION: "layers of normalisation",

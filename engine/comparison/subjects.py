@@ -75,7 +75,7 @@ def _one_evaluation(reader: Reader, word: str) -> Candidate:
         raise UsageError(f"{one_line(word)} names no evaluation", next_step="Write it like evaluation:12.")
     row = reader.evaluation(int(number))
     if row.state is not State.SUCCEEDED or row.degradation is not None:
-        shown = f"images degraded by {row.degradation}" if row.degradation else f"it is {row.state}: {row.reason}"
+        shown = f"it was shown {row.images}" if row.degradation else f"it is {row.state}: {row.reason}"
         raise JobError(f"Evaluation {row.id} can't be compared", f"{one_line(shown)}.", "Name one that has succeeded.")
     run = None if row.run_id is None else reader.run(row.run_id)
     title = run_title(run) if run is not None else f"reference {row.reference} ({row.name})"

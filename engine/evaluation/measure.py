@@ -14,7 +14,6 @@ from engine.evaluation.protocol import Protocol
 from engine.evaluation.showing import show
 from engine.evaluation.subject import Subject
 from engine.questions.normalise.layers import ALL_LAYERS, Layers
-from engine.questions.prompts import prompt_text
 from engine.questions.serving_errors import Compiled, compile_patterns
 from engine.types import Case, Outcome, Prediction
 
@@ -41,12 +40,11 @@ def measure(
         DataError: an image cannot be decoded any more.
     """
     shown = show(cases, protocol, subject.geometry)
-    prompt = prompt_text(protocol.question, protocol.prompt)
     errors = compile_patterns(protocol.error_patterns)
     for start in range(0, len(shown.members), batch_size):
         chosen = range(start, min(start + batch_size, len(shown.members)))
         begun = clock()
-        inputs = prompt_batch(subject.encoder, shown.pixels, list(chosen), prompt, subject.device)
+        inputs = prompt_batch(subject.encoder, shown.pixels, list(chosen), protocol.wording, subject.device)
         answers = generate_answers(subject.model, subject.encoder, inputs, protocol.max_new_tokens)
         generated = clock()
         shares: list[dict[str, float]] = [{} for _ in chosen]

@@ -67,5 +67,6 @@ def make_plan(workspace: Workspace, evaluation_id: int) -> Plan:
         degradation=settings.degradation,
         error_patterns=workspace_patterns(workspace),
         layers=known_layers(settings.normalisation),
+        own_text=settings.prompt_text,
     )
     return Plan(row, run, settings, dataset, protocol, sorted(cases, key=lambda case: case.path), training)

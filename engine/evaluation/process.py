@@ -19,7 +19,7 @@ from engine.questions.serving_errors import compile_patterns
 from engine.store.reader import Reader
 from engine.store.records import JobRow
 from engine.training.model_files import resolve_model
-from engine.types import JobKind, Prediction, Reference, Split
+from engine.types import BLANK, JobKind, Prediction, Reference, Split
 from engine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _measure(workspace: Workspace, session: JobSession, plan: Plan, loaded: Load
     seconds = generating + scoring
     tokens = sum(prediction.generated_tokens for prediction in predictions)
     # Grey images of one size share one answer, which stands in the row of each: nothing was measured per image.
-    shared = plan.row.degradation is not None
+    shared = plan.row.degradation == BLANK
     session.update(
         seconds=seconds,
         seconds_per_image=None if shared else seconds / len(predictions),

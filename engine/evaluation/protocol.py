@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from engine.errors import JobError
+from engine.questions.answer_forms import formed_answer
 from engine.questions.normalise.layers import ALL_LAYERS, NORMALISATION_VERSION, Layer, Layers, layer_names
-from engine.questions.prompts import prompt_text
+from engine.questions.prompts import AnswerForm, answer_form, prompt_text
 from engine.questions.serving_errors import DEFAULT_PATTERNS
 from engine.questions.vocabulary import NORMALITY, candidate_answers
 from engine.text import one_line
@@ -25,6 +26,9 @@ VERSIONS: Mapping[str, int] = {"parser": 2, "normalisation": NORMALISATION_VERSI
 NORMALISATION = "normalisation"
 """Key of the layers in a stored protocol."""
 
+ANSWER_FORM = "answer_form"
+"""Key of the form in which candidates stand, in the stored protocol of a wording that asks for one."""
+
 SAMPLE_SEED = 0
 """Seed of a limited sample of cases: fixed, so that all subjects meet the same cases."""
 
@@ -35,7 +39,7 @@ class Protocol:
 
     question: str
     prompt: str
-    """Name of the wording; `imported` where another tool has asked."""
+    """Name of the wording; `own` for the user's, `imported` where another tool has asked."""
     image_size: int
     """Longest side in pixels; 0 where it is not known."""
     max_new_tokens: int
@@ -47,6 +51,13 @@ class Protocol:
     """Regular expressions of outputs that are no answer but a server's error."""
     layers: Layers = ALL_LAYERS
     """Layers of normalisation that answers and targets go through before they are compared."""
+    prompt_text: str = ""
+    """The wording itself where it is the user's; "" for all others."""
+
+    @property
+    def wording(self) -> str:
+        """The words in which the model is asked; "" where another tool has asked, since how is not known."""
+        return "" if self.prompt == IMPORTED else prompt_text(self.question, self.prompt, self.prompt_text)
 
     def as_json(self) -> str:
         """All of it, with the text of the prompt and the versions of parser and scorer, in a canonical form."""
@@ -54,10 +65,10 @@ class Protocol:
         del content["layers"]
         content |= {
             NORMALISATION: layer_names(self.layers),
-            # How another tool has asked is not known.
-            "prompt_text": "" if self.prompt == IMPORTED else prompt_text(self.question, self.prompt),
+            "prompt_text": self.wording,
             "decoding": "greedy",
             "versions": dict(VERSIONS),
+            **form_record(self.question, self.prompt),
         }
         return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
@@ -80,6 +91,7 @@ def build_protocol(
     degradation: str = "",
     error_patterns: Iterable[str] = DEFAULT_PATTERNS,
     layers: Layers = ALL_LAYERS,
+    own_text: str = "",
 ) -> Protocol:
     """The protocol of a question; only Q7 is scored by labels now.
 
@@ -92,10 +104,26 @@ def build_protocol(
         degradation: of the images; see `Protocol`.
         error_patterns: of serving errors.
         layers: of normalisation.
+        own_text: the wording itself where `prompt` is `own`.
     """
-    candidates = tuple(candidate_answers(question, training_answers)) if question == NORMALITY else ()
+    candidates: tuple[str, ...] = ()
+    if question == NORMALITY:
+        # In the form that a model was trained to give: it would hardly ever say them in another.
+        seen = candidate_answers(question, training_answers)
+        candidates = tuple(dict.fromkeys(formed_answer(question, prompt, answer) for answer in seen))
     patterns = tuple(error_patterns)
-    return Protocol(question, prompt, image_size, max_new_tokens, candidates, degradation, patterns, layers)
+    return Protocol(
+        question, prompt, image_size, max_new_tokens, candidates, degradation, patterns, layers, prompt_text=own_text
+    )
+
+
+def form_record(question: str, prompt: str) -> dict[str, str]:
+    """What a stored protocol says of the form of answers: nothing for wordings that ask for none.
+
+    So the fingerprints of those wordings are what they were before answers had a form.
+    """
+    form = answer_form(question, prompt)
+    return {} if form is AnswerForm.FREE else {ANSWER_FORM: form.value}
 
 
 def layers_of(protocol: str) -> Layers:

@@ -10,6 +10,7 @@ from typing import Any
 from engine.errors import JobError
 from engine.evaluation.protocol import NORMALISATION, known_layers
 from engine.questions.normalise.layers import layer_names
+from engine.questions.prompts import OWN
 from engine.recipe import Recipe
 from engine.store.records import EvaluationRow
 
@@ -33,6 +34,8 @@ class Settings:
     """What is done to the images: "" nothing, `blank` a grey image in place of each."""
     normalisation: tuple[str, ...]
     """Names of the layers of normalisation, in their order."""
+    prompt_text: str = ""
+    """The wording itself where `prompt` is `own`; "" for all others."""
 
 
 def read_settings(row: EvaluationRow, recipe: Recipe | None, quantization: str | None) -> Settings:
@@ -44,12 +47,16 @@ def read_settings(row: EvaluationRow, recipe: Recipe | None, quantization: str |
         quantization: with which the run was trained, as resolved; None for a reference row.
 
     Raises:
-        JobError: the protocol of a reference row leaves something out, or names a layer that does not exist.
+        JobError: the protocol of a reference row leaves something out (an own wording its words), or names a layer
+            that does not exist.
     """
     named: Mapping[str, Any] = json.loads(row.protocol or "{}")
     columns = {"prompt": row.prompt, "max_new_tokens": row.max_new_tokens, "case_limit": row.case_limit}
     given = {**_of_recipe(recipe), **{k: v for k, v in columns.items() if v is not None}, **named}
+    own = str(given.get("prompt_text") or "") if given.get("prompt") == OWN else ""
     missing = [name for name in ("prompt", "image_size", "max_new_tokens") if given.get(name) is None]
+    if given.get("prompt") == OWN and not own.strip():
+        missing.append("prompt_text")
     if missing:
         raise JobError(
             f"Evaluation {row.id} does not say how to measure",
@@ -66,6 +73,7 @@ def read_settings(row: EvaluationRow, recipe: Recipe | None, quantization: str |
         quantization=quantization or str(given.get("quantization") or "none"),
         degradation=row.degradation or "",
         normalisation=layer_names(known_layers(given.get(NORMALISATION))),
+        prompt_text=own,
     )
 
 
@@ -74,6 +82,7 @@ def _of_recipe(recipe: Recipe | None) -> dict[str, Any]:
         return {}
     return {
         "prompt": recipe.data.prompt,
+        "prompt_text": recipe.data.prompt_text,
         "image_size": recipe.data.image_size,
         "max_new_tokens": recipe.evaluation.max_new_tokens,
         "case_limit": recipe.evaluation.limit,

@@ -3,12 +3,14 @@
 An answer is rewritten only where its side is understood as a side of the image. `Left lateral decubitus` is how the
 mother lies, `left occiput anterior` how the fetus lies in her, `left ventricle` anatomy: mirroring the image does not
 make them right in any simple way. Where an answer names such a side, or one that cannot be read, there is no true
-answer to the mirror image, and the image must not be mirrored.
+answer to the mirror image, and the image must not be mirrored. The same holds of an answer that is not understood, or
+in which a word may be meant as a side: kept as it is, it would be a false label.
 """
 
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from engine.questions.answers import read_answer
 from engine.questions.parsers.report import parse_report
@@ -20,6 +22,13 @@ ORIENTATION = "Q2"
 
 _OTHER = {"left": "right", "right": "left", "lt": "rt", "rt": "lt"}
 _SIDE = re.compile(r"\b(left|right|lt|rt)(?=(?:wards?)?\b)", re.IGNORECASE)
+_WHOLE_SIDE = re.compile(r"\b(?:left|right|lt|rt)(?:wards?)?\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+")
+_LETTERS = frozenset({"l", "r"})
+"""Sides in short: `head to L`."""
+_ALIKE = 0.75
+"""From this similarity on (`difflib`: 1 is the same) a word may be a misspelt side: `lft`, `letf`, `rihgt`. Words such
+as `light` are as near; that costs no more than a mirror image."""
 _AROUND = r"(?:image|screen|picture|frame|view|scan|display|sector|field)"
 _IMAGE_SIDE = re.compile(
     # What may follow a side of the image: nothing, `side`, `of the image`, a mark, or the next thing that is said.
@@ -78,20 +87,31 @@ def depends_on_tilt(question: str, text: str) -> bool:
 
 
 def _mirrored_orientation(text: str) -> str | None:
-    sides = list(_SIDE.finditer(text))
+    if not text.strip():
+        return text
     reading = read_answer(ORIENTATION, text)
-    if not sides:
-        # A misspelt side is one that cannot be exchanged; what a clock tells cannot be read at all.
-        named = bool(_facts_with_sides(reading.value)) or bool(_SOMEBODYS.search(text))
-        return None if named else text
-    understood = {match.start() for match in _IMAGE_SIDE.finditer(text)}
-    if reading.status is not Status.READ or _SOMEBODYS.search(text):
+    # What is not understood may name a side in words that are not known here; what a clock tells cannot be read at all.
+    if reading.status is not Status.READ or _SOMEBODYS.search(text) or _may_hold_another_side(text):
         return None
+    sides = list(_SIDE.finditer(text))
+    if not sides:  # a side was read all the same: a misspelt one, which cannot be exchanged
+        return None if _facts_with_sides(reading.value) else text
+    understood = {match.start() for match in _IMAGE_SIDE.finditer(text)}
     if not all(match.start() in understood and _keeps_case(match[1]) for match in sides):
         return None
     mirrored = _SIDE.sub(_exchanged, text)
     expected = {_other_side(fact) for fact in reading.value.split(", ")}
     return mirrored if set(read_answer(ORIENTATION, mirrored).value.split(", ")) == expected else None
+
+
+def _may_hold_another_side(text: str) -> bool:
+    """Whether a word beside the sides that are known may be meant as one: `leftt`, `toright`, `R`."""
+    for word in _WORD.findall(_WHOLE_SIDE.sub(" ", text).lower()):
+        if word in _LETTERS or any(side in word for side in ("left", "right")):
+            return True
+        if get_close_matches(word, ("left", "right"), cutoff=_ALIKE):
+            return True
+    return False
 
 
 def _facts_with_sides(value: str) -> list[str]:

@@ -7,14 +7,24 @@ of them, so a change of text here asks for a new base (`make base-model`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 REPORT_ID = "report"
 """Question id of the combined report, which answers all eight questions under titles."""
 
 OWN = "own"
 """Name of a wording that the user has written; its text stands in the recipe."""
+
+
+class AnswerForm(StrEnum):
+    """In which form a wording asks for its answer; `engine.questions.answer_forms` brings answers into it."""
+
+    FREE = "free"
+    """Any: the annotated answer as it stands."""
+    VERDICT_FIRST = "verdict_first"
+    """NORMAL, ABNORMAL or UNCLEAR, then the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +38,14 @@ class Question:
     """Column of the annotation sheet."""
     prompts: Mapping[str, str]
     """Wording by variant name."""
+    forms: Mapping[str, AnswerForm] = field(default_factory=dict)
+    """Form of the answer by variant name, for the variants that ask for one."""
 
 
-def _question(number: int, title: str, label: str, **prompts: str) -> Question:
-    return Question(f"Q{number}", title, f"Q{number}: {label}", prompts)
+def _question(
+    number: int, title: str, label: str, forms: Mapping[str, AnswerForm] | None = None, **prompts: str
+) -> Question:
+    return Question(f"Q{number}", title, f"Q{number}: {label}", prompts, forms or {})
 
 
 QUESTIONS: Mapping[str, Question] = {
@@ -90,6 +104,7 @@ QUESTIONS: Mapping[str, Question] = {
             7,
             "Normality Assessment",
             "Normality Assessment",
+            forms={"structured": AnswerForm.VERDICT_FIRST},
             simple="Is this ultrasound normal?",
             detailed="Normality / Abnormality: Determine whether the observed structures appear normal or identify any "
             "visible abnormalities or concerns.",
@@ -125,15 +140,41 @@ def prompt_variants(question: str) -> tuple[str, ...]:
     return (REPORT_ID,) if question == REPORT_ID else tuple(QUESTIONS[question].prompts)
 
 
-def prompt_text(question: str, variant: str = "detailed") -> str:
-    """Wording `variant` of `question`.
+def prompt_text(question: str, variant: str = "detailed", own_text: str = "") -> str:
+    """The words in which `question` is asked: for training, measuring and asking alike.
+
+    Args:
+        question: Q1 to Q8 or report.
+        variant: name of the wording; `own` for the user's.
+        own_text: the user's wording, as the recipe has it; looked at for `own` alone.
 
     Raises:
         KeyError: for a question or a variant that does not exist; recipes are checked before this is called.
+        ValueError: for an own wording without words.
     """
+    if variant == OWN:
+        if not own_text.strip():
+            raise ValueError("an own wording has no words")
+        return own_text.strip()
     if question == REPORT_ID:
         return REPORT_PROMPT
     return QUESTIONS[question].prompts[variant]
+
+
+def has_wording(question: str, variant: str, asked: Collection[str]) -> bool:
+    """Whether a recipe's wording can ask `question`; an own one asks only what it was written for.
+
+    Args:
+        question: Q1 to Q8 or report.
+        variant: name of the wording.
+        asked: the questions of the recipe.
+    """
+    return question in asked if variant == OWN else variant in prompt_variants(question)
+
+
+def answer_form(question: str, variant: str) -> AnswerForm:
+    """The form in which a wording asks for its answer; an own wording and the report ask for none."""
+    return QUESTIONS[question].forms.get(variant, AnswerForm.FREE) if question in QUESTIONS else AnswerForm.FREE
 
 
 def report_text(answers: Mapping[str, str]) -> str:

@@ -31,7 +31,10 @@ def find_recipe(name_or_path: str | Path, workspace_root: Path) -> Path:
     presets = preset_recipes(workspace_root)
     if given in presets:
         return presets[given]
-    path = Path(given).expanduser()
+    try:
+        path = Path(given).expanduser()
+    except RuntimeError:  # `~NAME` of somebody who is not known here
+        path = Path(given)
     for candidate in (path, Path(workspace_root) / path):
         if candidate.is_file():
             return candidate

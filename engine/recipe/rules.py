@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.questions.own_wording import wording_fault
 from engine.questions.prompts import OWN, QUESTIONS, REPORT_ID, prompt_variants
 from engine.questions.vocabulary import NORMALITY
 from engine.recipe.text import quoted, shown
@@ -70,6 +71,9 @@ def _own_wording(prompt: str, text: str, questions: Sequence[str]) -> str | None
         return f'a wording is given, but prompt is {shown(prompt)}; write prompt = "{OWN}"' if text.strip() else None
     if not text.strip():
         return f'prompt = "{OWN}" needs the wording itself in prompt_text'
+    fault = wording_fault(text)
+    if fault is not None:
+        return f"the wording cannot be used: {fault}; take it out of prompt_text"
     return "one wording cannot ask several questions; name one question" if len(questions) > 1 else None
 
 

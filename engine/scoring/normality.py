@@ -3,8 +3,9 @@
 Two decisions are scored. The plain names decide by P(abnormal) >= threshold, which every case with a probability has;
 a server's error has none, and counts as called the wrong class. AUROC and calibration are those of the probabilities.
 The names with `text_` take the verdict of the generated text, where an unclear or unparseable answer is never right:
-it counts against accuracy and against the sensitivity or specificity of its class, and `unparseable_rate` tells how
-many there were. Cases whose own target is neither normal nor abnormal belong to `unparseable_rate` alone.
+it counts against accuracy and against the sensitivity or specificity of its class. `unclear_rate` tells how many said
+that it cannot be told (an answer, if neither normal nor abnormal), `unparseable_rate` how many said nothing readable.
+Cases whose own target is neither normal nor abnormal belong to these two rates alone.
 """
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ def _scope_scores(
     text = _tally_of_text(spoken)
     yield from _proportions(scope, "text_", text)
     yield _balanced_text(scope, text, seed, resamples)
+    yield proportion(scope, "unclear_rate", sum(row.verdict is Verdict.UNCLEAR for row in rows), len(rows))
     yield proportion(scope, "unparseable_rate", sum(row.verdict is Verdict.UNPARSEABLE for row in rows), len(rows))
 
 

@@ -145,11 +145,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
-def non_inferior(difference: Difference, margin: float) -> bool:
-    """Whether the second is worse than the first by less than `margin`: the lower end of the interval lies above it."""
-    return difference.low > -abs(margin)
-
-
 def _orientation(gains: Figures, strata: Strata) -> float:
     """-1 where the first is ahead; so both directions of a comparison meet the same random numbers."""
     for power in (1, 3):

@@ -97,16 +97,16 @@ class AnswerWatch(TrainerCallback):  # type: ignore[misc]
             if not chosen:
                 continue  # nothing to hold answers against
             pixels = PixelStore([case.file for case in chosen], recipe.data.image_size, geometry)
-            self.asked.append((question, prompt_text(question, recipe.data.prompt), chosen, pixels))
+            prompt = prompt_text(question, recipe.data.prompt, recipe.data.prompt_text)
+            self.asked.append((question, prompt, chosen, pixels))
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, model: Any = None, **_: Any) -> None:
         """Look at answers where this step is one of those chosen."""
         if state.global_step not in self.steps:
             return
-        with answering(model):
+        with self.meter.paused(), answering(model):
             for question, prompt, cases, pixels in self.asked:
                 self._check(state.global_step, question, cases, self._answers(model, prompt, cases, pixels))
-        self.meter.mark()
 
     def _answers(self, model: Any, prompt: str, cases: Sequence[Case], pixels: PixelStore) -> list[str]:
         from engine.evaluation.generate import generate, prompt_batch

@@ -38,6 +38,23 @@ class Recorder(Protocol):
         """Columns of the run that changed."""
 
 
+class Augmented(Protocol):
+    """What draws other changes in each epoch (`engine.training.augmented.Augmentation`)."""
+
+    epoch: int
+
+
+class EpochCallback(TrainerCallback):  # type: ignore[misc]
+    """Tells the augmentation which epoch begins, before the epoch's first batch is made or its workers start."""
+
+    def __init__(self, augmentation: Augmented) -> None:
+        self.augmentation = augmentation
+
+    def on_epoch_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """The state's epoch is a whole number here, or lies within the epoch that a resumed run goes on with."""
+        self.augmentation.epoch = math.floor(state.epoch or 0)
+
+
 RECORDED = ("loss", "learning_rate", "grad_norm", "samples_per_second", "tokens_per_second", "step_seconds")
 
 

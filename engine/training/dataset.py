@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.data.sample import stratified_sample
 from engine.errors import DataError
+from engine.questions.answer_forms import formed_answer
 from engine.questions.prompts import prompt_text
+from engine.training.augmented import Augmentation, variable
+from engine.training.balance import Origin, training_samples
+from engine.training.class_weights import WEIGHTED_LOSSES, ClassWeights, weighed
+from engine.training.pictures import Pictures
 from engine.training.pixels import DEFAULT_BUDGET_BYTES, Geometry, PixelStore
-from engine.training.selection import answer_of, training_cases
+from engine.training.selection import answer_of
 from engine.types import Case, Split
 
 if TYPE_CHECKING:
     from engine.recipe import Recipe
+    from engine.training.balance_record import BalanceCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +31,45 @@ class Example:
     """Number of the image in the pixel store."""
     prompt: str
     answer: str
+    question: str
+    origin: Origin = Origin.REAL
+    """Whether the image is a real one, repeated, or synthetic."""
+    drawn_by: str = ""
+    """Names the image in the random drawings of augmentation; empty for an image that is always shown as it is."""
+    mirrored: str | None = None
+    """The answer once left and right are exchanged; None where the image must not be mirrored."""
+    may_turn: bool = False
+    """Whether the answers to the image still hold after a turn."""
+    weight: float = 1.0
+    """How much it counts in a weighted loss."""
+
+    def answer_to(self, mirrored: bool) -> str:
+        """The answer to the image as it is shown.
+
+        Raises:
+            ValueError: it is mirrored, and what is true of it then is not known.
+        """
+        if not mirrored:
+            return self.answer
+        if self.mirrored is None:
+            raise ValueError("an image was mirrored whose mirrored answer is not known")
+        return self.mirrored
 
 
-def build_examples(cases: Sequence[Case], questions: Sequence[str], variant: str) -> list[Example]:
+def build_examples(cases: Sequence[Case], questions: Sequence[str], variant: str, own_text: str = "") -> list[Example]:
     """Examples in the order of the cases; a question that a case leaves open makes no example.
+
+    Args:
+        cases: with their answers.
+        questions: Q1 to Q8, or the report.
+        variant: name of the wording; answers are brought into the form that it asks for.
+        own_text: the wording itself where `variant` is `own`.
 
     Raises:
         DataError: no case answers any of the questions.
     """
     examples = [
-        Example(number, prompt_text(question, variant), answer)
+        Example(number, prompt_text(question, variant, own_text), formed_answer(question, variant, answer), question)
         for number, case in enumerate(cases)
         for question in questions
         if (answer := answer_of(case, question)) is not None
@@ -53,10 +88,16 @@ class TrainingData:
     """Examples of a run with their pixels."""
 
     examples: list[Example]
-    """Those to train on, then those of the validation loss."""
+    """Those to train on, then those of the validation loss: these are real, and shown as they are."""
     trained: int
     """How many of them are trained on."""
     pixels: PixelStore
+    balance: BalanceCounts | None = None
+    """None where the recipe asks for no balance."""
+    weights: ClassWeights | None = None
+    """None where the loss has no class weights."""
+    augmentation: Augmentation | None = None
+    """None where images are trained on as they are."""
 
     @property
     def train_rows(self) -> Any:
@@ -75,19 +116,35 @@ def prepare_data(
     """Draw the sample of the training split and decode its images, with those of the validation loss if asked for.
 
     Raises:
-        DataError: there is nothing to train on, or an image cannot be decoded any more.
+        DataError: there is nothing to train on or to balance with, or an image cannot be decoded any more.
     """
-    data = recipe.data
-    train = training_cases(cases(Split.TRAIN), recipe)
+    data, seed = recipe.data, recipe.training.seed
+    balanced = training_samples(cases(Split.TRAIN), recipe)
+    train = [sample.case for sample in balanced.samples]
     check = []
     if recipe.training.evaluation_steps:
-        check = stratified_sample(cases(Split.VALIDATION), recipe.evaluation.limit, recipe.training.seed)
-    trained = len(build_examples(train, data.questions, data.prompt))
-    examples = build_examples([*train, *check], data.questions, data.prompt)
-    files = [case.file for case in (*train, *check)]
-    pixels = PixelStore(files, data.image_size, Geometry.of(processor), budget_bytes)
+        check = stratified_sample(cases(Split.VALIDATION), recipe.evaluation.limit, seed)
+    trained = build_examples(train, data.questions, data.prompt, data.prompt_text)
+    checked = build_examples([*train, *check], data.questions, data.prompt, data.prompt_text)[len(trained) :]
+    weights, augmentation = None, None
+    if recipe.training.loss in WEIGHTED_LOSSES:
+        trained, weights = weighed(trained, train)
+    if data.augment != "none":
+        trained = variable(trained, [sample.name for sample in balanced.samples])
+        augmentation = Augmentation(data.augment, seed)
+    pictures = Pictures.of(balanced.samples, check, seed)
+    pixels = PixelStore(
+        pictures.files,
+        data.image_size,
+        Geometry.of(processor),
+        budget_bytes,
+        made=pictures.made,
+        varied=pictures.trained if augmentation else 0,
+    )
     pixels.prepare()
-    return TrainingData(examples, trained, pixels)
+    trained = [replace(example, origin=balanced.samples[example.image].origin) for example in trained]
+    examples = [replace(example, image=pictures.numbers[example.image]) for example in (*trained, *checked)]
+    return TrainingData(examples, len(trained), pixels, balanced.counts, weights, augmentation)
 
 
 def _rows(start: int, stop: int) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -13,8 +14,9 @@ import torch
 class StepMeter:
     """Samples, tokens and seconds of the current optimizer step.
 
-    A step lasts from the end of the last one to its own end, data loading included; checkpoints and validation losses
-    are left out, because `mark` is called after them.
+    A step lasts from the end of the last one to its own end, data loading included. Checkpoints and validation losses
+    come between two steps and are left out, because `mark` is called after them; answers are looked at before the
+    figures of their step are taken, so that is a pause within it.
     """
 
     clock: Callable[[], float] = time.perf_counter
@@ -25,6 +27,18 @@ class StepMeter:
     def mark(self) -> None:
         """Start counting time from now."""
         self._since = self.clock()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What happens inside is no part of the current step's time, which goes on afterwards."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # work of the step that is still queued belongs to the step
+        begun = self.clock()
+        try:
+            yield
+        finally:
+            if self._since is not None:
+                self._since += self.clock() - begun
 
     def count(self, samples: int, tokens: torch.Tensor) -> None:
         """Add a micro-batch; `tokens` stays on its device, so that the GPU is not waited for here."""

@@ -3,21 +3,28 @@
 Decoding and patching an image costs as much as a training step of the embedded model, so it is done once an image and
 not once a step. Kept as uint8 (one channel where the image is grey): a 160 px image takes 25 kB, against 614 kB of
 float32 patches. Datasets above the budget are decoded again each time, in the data loader's worker processes.
+
+Images that are changed anew each epoch are kept decoded, not cut: load at image_size, change, then cut into patches.
+Synthetic images are changed once, when they are decoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
 
+from engine.data.augmentation.drawing import synthetic_change
 from engine.data.images import load_image
+
+if TYPE_CHECKING:
+    from engine.data.augmentation.drawing import Change
 
 DEFAULT_BUDGET_BYTES = 2**30
 """Host memory that prepared pixels may take before they are decoded lazily."""
@@ -97,22 +104,58 @@ class PixelStore:
         image_size: int,
         geometry: Geometry,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        *,
+        made: Mapping[int, str] | None = None,
+        varied: int = 0,
     ) -> None:
+        """Name the images; none is read yet.
+
+        Args:
+            files: one for each image.
+            image_size: longest side in pixels.
+            geometry: of the processor.
+            budget_bytes: host memory that may be kept.
+            made: keys of the synthetic images by number; each is its file changed once by its key.
+            varied: how many of the first images will be asked for with changes of their own (`changed`).
+        """
         self.files = list(files)
         self.image_size = image_size
         self.geometry = geometry
+        self.made = dict(made or {})
+        self.varied = varied
         # Three bytes a pixel of a square image: the worst case, so that the budget holds for colour too.
         self.cached = len(self.files) * image_size * image_size * 3 <= budget_bytes
         self._kept: dict[int, Patches] = {}
+        self._decoded: dict[int, Image.Image] = {}
 
     def prepare(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Decode every image now, so that no step waits for it; nothing to do where the budget is too small."""
         if not self.cached:
             return
         for index in range(len(self.files)):
-            self.patches(index)
+            if index < self.varied:
+                self.image(index)
+            else:
+                self.patches(index)
             if progress is not None:
                 progress(index + 1, len(self.files))
+
+    def image(self, index: int) -> Image.Image:
+        """One image at image_size, grey ("L") or RGB, synthetic ones changed; kept where it is varied.
+
+        Raises:
+            DataError: the file is gone or can no longer be decoded.
+        """
+        kept = self._decoded.get(index)
+        if kept is not None:
+            return kept
+        image = load_image(self.files[index], self.image_size)
+        if index in self.made:
+            image = synthetic_change(self.made[index]).apply(image)
+        if self.cached and index < self.varied:
+            red, green, blue = image.split()
+            image = self._decoded[index] = red if red.tobytes() == green.tobytes() == blue.tobytes() else image
+        return image
 
     def patches(self, index: int) -> Patches:
         """Patches of one image.
@@ -122,14 +165,32 @@ class PixelStore:
         """
         kept = self._kept.get(index)
         if kept is None:
-            kept = to_patches(load_image(self.files[index], self.image_size), self.geometry)
+            kept = to_patches(self.image(index).convert("RGB"), self.geometry)
             if self.cached:
                 self._kept[index] = kept
         return kept
 
-    def batch(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """`pixel_values` (all patches, features) in float32 and `image_grid_thw` (images, 3)."""
-        chosen = [self.patches(index) for index in indices]
+    def changed(self, index: int, change: Change) -> Patches:
+        """Patches of one image after a change; never kept, because the next epoch has another one.
+
+        Raises:
+            DataError: the file is gone or can no longer be decoded.
+        """
+        return to_patches(change.apply(self.image(index).convert("RGB")), self.geometry)
+
+    def batch(
+        self, indices: Sequence[int], changes: Sequence[Change | None] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`pixel_values` (all patches, features) in float32 and `image_grid_thw` (images, 3).
+
+        Args:
+            indices: numbers of the images.
+            changes: what each is changed by; None for an image, or for all, leaves it as it is.
+        """
+        chosen = [
+            self.patches(index) if change is None else self.changed(index, change)
+            for index, change in zip(indices, changes or [None] * len(indices), strict=True)
+        ]
         values = torch.cat([to_pixel_values(patches, self.geometry) for patches in chosen])
         return values, torch.tensor([[1, patches.rows, patches.columns] for patches in chosen])
 

@@ -17,13 +17,16 @@ import torch
 from trl import SFTConfig
 
 from engine.training.answer_watch import AnswerWatch
+from engine.training.augmented import augmentation_words
 from engine.training.backends import BackendChoice
-from engine.training.callbacks import Requests, RunCallback
+from engine.training.balance_record import BALANCE_EVENT, balance_words
+from engine.training.callbacks import EpochCallback, Requests, RunCallback
 from engine.training.checkpoints import checkpoint_step, latest_checkpoint
 from engine.training.collator import IGNORED, AnswerCollator
 from engine.training.dataset import TrainingData, prepare_data
 from engine.training.encoding import Encoder
 from engine.training.lora_targets import lora_modules
+from engine.training.loss import Objective
 from engine.training.meter import StepMeter, rates
 from engine.training.model import load_for_training, parameter_counts, save_adapter, wants_checkpointing
 from engine.training.record import RunRecord, final_loss, git_revision, peaks, versions
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 KEPT_CHECKPOINTS = 2
 LOADER_WORKERS = 8
-"""Processes that decode images where they do not fit into memory."""
+"""Processes that decode images where they do not fit into memory, and change them where a GPU would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,11 @@ def train(job: TrainingJob) -> TrainingResult:
 
     # --- data ---
     data = prepare_data(recipe, processor, job.cases)
-    collator = AnswerCollator(data.examples, Encoder(processor), data.pixels)
-    job.event("loss", trained_words(collator([{"example": 0}])))
+    objective = Objective.of(recipe)
+    collator = AnswerCollator(
+        data.examples, Encoder(processor), data.pixels, data.augmentation, weighted=objective.weighted
+    )
+    tell(job, data, objective, collator([{"example": 0}]))
     record.progress(load_seconds=time.perf_counter() - started)
 
     # --- training ---
@@ -98,13 +104,14 @@ def train(job: TrainingJob) -> TrainingResult:
     watch = AnswerWatch(recipe, job.cases(Split.VALIDATION), planned, processor, record, job.event, meter)
     trainer = AnswerTrainer(
         meter=meter,
+        objective=objective,
         model=model,
         args=arguments(job, data),
         data_collator=collator,
         train_dataset=data.train_rows,
         eval_dataset=data.validation_rows,
         processing_class=processor,
-        callbacks=[callback, watch],
+        callbacks=[callback, watch, *([] if data.augmentation is None else [EpochCallback(data.augmentation)])],
     )
     checkpoint = latest_checkpoint(job.directory / "checkpoints")
     if checkpoint is not None and checkpoint_step(checkpoint) == planned:
@@ -114,10 +121,21 @@ def train(job: TrainingJob) -> TrainingResult:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
     # --- save ---
-    digest = save_adapter(trainer.model, job.directory / "adapter", recipe.model.id)
+    digest, loss = save(job, trainer)
+    step = trainer.state.global_step
+    return TrainingResult(callback.stopped and step < planned, step, loss, digest)
+
+
+def save(job: TrainingJob, trainer: AnswerTrainer) -> tuple[str, float | None]:
+    """Write the adapter, and what the training came to into the run's row.
+
+    Returns:
+        SHA-256 of the adapter, and the final loss (nats; None without a step).
+    """
+    digest = save_adapter(trainer.model, job.directory / "adapter", job.recipe.model.id)
     history = trainer.state.log_history
     loss = final_loss([entry["loss"] for entry in history if "loss" in entry])
-    record.progress(
+    job.record.progress(
         adapter_sha256=digest,
         final_loss=loss,
         step=trainer.state.global_step,
@@ -126,8 +144,17 @@ def train(job: TrainingJob) -> TrainingResult:
         **rates(history),
         **peaks(),
     )
-    step = trainer.state.global_step
-    return TrainingResult(callback.stopped and step < planned, step, loss, digest)
+    return digest, loss
+
+
+def tell(job: TrainingJob, data: TrainingData, objective: Objective, first: Mapping[str, torch.Tensor]) -> None:
+    """Write into the run's history what it trains on: balance, augmentation, and the loss on its first sample."""
+    if data.balance is not None:
+        job.event(BALANCE_EVENT, balance_words(data.balance))
+    if data.augmentation is not None:
+        job.event("augmentation", augmentation_words(data.augmentation.level, data.examples[: data.trained]))
+    weights = f"; class weights: {data.weights.words}" if data.weights else ""
+    job.event("loss", f"{trained_words(first)}; {objective.words}{weights}")
 
 
 def trained_words(batch: Mapping[str, torch.Tensor]) -> str:
@@ -182,7 +209,7 @@ def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         max_length=None,
-        dataloader_num_workers=0 if data.pixels.cached else min(LOADER_WORKERS, os.cpu_count() or 1),
+        dataloader_num_workers=loader_workers(data, gpu),
         dataloader_pin_memory=gpu,
         # Record: every step, through the callback; NaN must be seen.
         logging_steps=1,
@@ -196,3 +223,9 @@ def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:
         eval_steps=training.evaluation_steps or None,
         prediction_loss_only=True,
     )
+
+
+def loader_workers(data: TrainingData, gpu: bool) -> int:
+    """Processes that make batches: none while pixels lie ready, or where the same cores train."""
+    ready = data.pixels.cached and (data.augmentation is None or not gpu)
+    return 0 if ready else min(LOADER_WORKERS, os.cpu_count() or 1)

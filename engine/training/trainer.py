@@ -15,7 +15,7 @@ from transformers.trainer_utils import rotate_checkpoints
 from trl import SFTTrainer
 
 from engine.training.checkpoints import STAGING
-from engine.training.loss import answer_loss
+from engine.training.loss import CROSS_ENTROPY, Objective, answer_loss
 from engine.training.meter import StepMeter
 from engine.training.model import fsync_tree
 
@@ -23,9 +23,10 @@ from engine.training.model import fsync_tree
 class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
     """Trains the adapter on answer tokens alone."""
 
-    def __init__(self, *, meter: StepMeter, **options: Any) -> None:
+    def __init__(self, *, meter: StepMeter, objective: Objective = CROSS_ENTROPY, **options: Any) -> None:
         super().__init__(**options)
         self.meter = meter
+        self.objective = objective
         # `compute_loss` below divides by the tokens of the whole accumulation window; this makes the trainer count
         # them, and keeps it from dividing by the number of micro-batches once more.
         self.model_accepts_loss_kwargs = True
@@ -41,7 +42,9 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Cross entropy on answer positions (see `engine.training.loss`).
+        """The run's loss on answer positions (see `engine.training.loss`).
+
+        The validation loss is plain cross entropy whatever is minimised, so that runs of different losses compare.
 
         Raises:
             ValueError: outputs were asked for; none are kept, because nothing here needs them.
@@ -50,7 +53,8 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
             raise ValueError("AnswerTrainer keeps no outputs; set prediction_loss_only")
         # The trunk is called inside the wrapper whose forward accelerate put under autocast, so enter it here.
         with self.accelerator.autocast():
-            loss = answer_loss(model, inputs, num_items_in_batch)
+            objective = self.objective if self.model.training else CROSS_ENTROPY
+            loss = answer_loss(model, inputs, num_items_in_batch, objective)
         if self.model.training:
             self.meter.count(len(inputs["input_ids"]), inputs["attention_mask"].sum())
         return loss

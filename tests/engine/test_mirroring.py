@@ -51,7 +51,17 @@ def test_sides_of_the_image_are_exchanged_and_all_other_words_kept(text: str, mi
 
 
 @pytest.mark.parametrize(
-    "text", ["Cephalic presentation", "Sagittal", "Femur horizontal", "Spine posterior", "", "N/A"]
+    "text",
+    [
+        "Cephalic presentation",
+        "Longitudinal",
+        "Sagittal",
+        "Femur horizontal",
+        "Spine posterior",
+        "Transverse lie",
+        "",
+        " ",
+    ],
 )
 def test_answers_without_a_side_stay(text: str) -> None:
     assert mirrored_answer("Q2", text) == text
@@ -84,6 +94,35 @@ def test_answers_without_a_side_stay(text: str) -> None:
 )
 def test_a_side_that_is_not_understood_as_one_of_the_image_forbids_the_mirror(text: str) -> None:
     assert mirrored_answer("Q2", text) is None
+
+
+MISSPELT = [
+    "Vertebral column to leftt", "to rigt", "to lft", "Fetal head to L", "Head: L", "head to R", "Fetal head toright",
+    "head rightside", "head to the rihgt", "head letf", "vertebral column to the l", "Fetal head L.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *MISSPELT,
+        "Cephalic presentation, head to L",  # the presentation is understood, the side is not
+        "Longitudinal lie, spine to rigt",
+        "head to left, spine to rigt",  # one side exchanged and the other kept would be false
+        "spine to right, head R",
+        "N/A",
+        "The orientation cannot be determined",
+        "blah blah",
+        "-",
+    ],
+)
+def test_an_answer_that_is_not_understood_forbids_the_mirror(text: str) -> None:
+    assert mirrored_answer("Q2", text) is None
+
+
+@pytest.mark.parametrize("text", MISSPELT)
+def test_so_it_does_as_a_section_of_a_report(text: str) -> None:
+    assert mirrored_answer("report", report_text({"Q2": text, "Q7": "Normal"})) is None
 
 
 @pytest.mark.parametrize(

@@ -344,7 +344,10 @@ def test_the_recipe_modules_load_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("mapping", "fragment"),
     [
-        ({"data": {"prompt": "own"}}, 'data.prompt, data.prompt_text, data.questions: prompt = "own" needs the wording'),
+        (
+            {"data": {"prompt": "own"}},
+            'data.prompt_text, data.questions: prompt = "own" needs the wording',
+        ),
         ({"data": {"prompt_text": "Anything?"}}, 'prompt is "detailed"; write prompt = "own"'),
         ({"data": {"prompt": "own", "prompt_text": "?", "questions": ["Q1", "Q7"]}}, "name one question"),
         ({"data": {"questions": ["Q1"]}, "training": {"loss": "weighted"}}, "a weighted loss needs Q7 or report"),

@@ -111,7 +111,8 @@ def test_each_view_has_its_own_scores_beside_those_of_all() -> None:
     proportions = {"accuracy", "sensitivity", "specificity"}
     text = {f"text_{name}" for name in proportions | {"balanced_accuracy"}}
     assert len(names) == len(set(names))
-    assert set(names) == proportions | text | {"balanced_accuracy", "mcc", "auroc", "brier", "ece", "unparseable_rate"}
+    rates = {"unclear_rate", "unparseable_rate"}
+    assert set(names) == proportions | text | rates | {"balanced_accuracy", "mcc", "auroc", "brier", "ece"}
 
 
 def test_without_abnormal_cases_what_needs_them_is_undefined_and_n_is_stated() -> None:

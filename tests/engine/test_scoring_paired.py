@@ -17,7 +17,6 @@ from engine.scoring.paired import (
     bootstrap_p,
     holm,
     mcnemar_exact,
-    non_inferior,
     paired_bootstrap,
     swap_test,
 )
@@ -170,11 +169,6 @@ def test_the_interval_covers_the_true_difference_and_the_swap_test_keeps_its_lev
         rejected += swap_test(values) < 0.05
     assert 0.89 <= covered / 150 <= 0.995
     assert rejected / 150 <= 0.08
-
-
-@pytest.mark.parametrize(("low", "expected"), [(-0.04, True), (-0.05, False), (-0.2, False), (0.1, True)])
-def test_not_worse_by_the_margin(low: float, expected: bool) -> None:
-    assert non_inferior(Difference("f2", 0.5, 0.5, 0.0, low, 0.2, 1.0, 10), 0.05) is expected
 
 
 scored = st.lists(st.tuples(st.booleans(), *[st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])] * 2), min_size=4, max_size=30)

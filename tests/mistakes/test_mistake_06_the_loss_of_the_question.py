@@ -60,7 +60,7 @@ def test_mistake_06_json(command: CommandLine, workspace: Workspace, batch: Mapp
     # And there is no way to ask for the other loss.
     done = command("launch", "demo", "--set", "training.loss=all", "--json")
     assert done.code == 2
-    assert "training.loss: unknown key" in done.err
+    assert 'training.loss: found "all"; valid: "cross_entropy"' in done.err
 
 
 async def test_mistake_06_screen(workspace: Workspace, batch: Mapping[str, object]) -> None:

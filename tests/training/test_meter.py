@@ -19,6 +19,18 @@ def test_a_step_lasts_from_mark_to_finish() -> None:
     assert meter.finish_step()["samples_per_second"] == 0.0
 
 
+def test_a_pause_is_no_part_of_the_step_and_the_step_keeps_its_time() -> None:
+    now = [10.0]
+    meter = StepMeter(clock=lambda: now[0])
+    meter.mark()
+    meter.count(4, torch.tensor(40))
+    now[0] = 12.0
+    with pytest.raises(RuntimeError), meter.paused():
+        now[0] = 20.0
+        raise RuntimeError
+    assert meter.finish_step()["step_seconds"] == 2.0
+
+
 def test_rates_of_a_run_weigh_each_step_by_its_time() -> None:
     slow = {"step_seconds": 3.0, "samples_per_second": 1.0, "tokens_per_second": 10.0}
     fast = {"step_seconds": 1.0, "samples_per_second": 5.0, "tokens_per_second": 50.0}
