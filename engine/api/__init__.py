@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from engine.api.asking import AskLoaded as AskLoaded
     from engine.api.asking import AskSession as AskSession
     from engine.api.asking import AskToken as AskToken
+    from engine.api.augment_preview import AnswerChange as AnswerChange
+    from engine.api.augment_preview import AnswerFate as AnswerFate
+    from engine.api.augment_preview import ChangeChoice as ChangeChoice
+    from engine.api.augment_preview import ChangedPreview as ChangedPreview
+    from engine.api.augment_preview import change_choices as change_choices
+    from engine.api.augment_preview import changed_preview as changed_preview
     from engine.api.board_export import board_cell as board_cell
     from engine.api.board_export import board_count as board_count
     from engine.api.board_export import board_row_name as board_row_name
@@ -126,6 +132,7 @@ if TYPE_CHECKING:
     from engine.api.live import RunView as RunView
     from engine.api.live import eta_seconds as eta_seconds
     from engine.api.look_notes import looks_note as looks_note
+    from engine.api.measuring import own_wording as own_wording
     from engine.api.one_image import ImageDetails as ImageDetails
     from engine.api.one_image import QuestionAnswer as QuestionAnswer
     from engine.api.one_image import image_details as image_details
@@ -161,6 +168,28 @@ if TYPE_CHECKING:
     from engine.api.reporting import ExportedReport as ExportedReport
     from engine.api.reporting import build_report as build_report
     from engine.api.reporting import export_report as export_report
+    from engine.api.studies import ListedStudy as ListedStudy
+    from engine.api.studies import listed_study as listed_study
+    from engine.api.studies import study_definition as study_definition
+    from engine.api.studies import study_list as study_list
+    from engine.api.study_export import ExportedStudy as ExportedStudy
+    from engine.api.study_export import export_study as export_study
+    from engine.api.study_export import study_report_folder as study_report_folder
+    from engine.api.study_files import OpenStudy as OpenStudy
+    from engine.api.study_files import open_study as open_study
+    from engine.api.study_finding import found_study as found_study
+    from engine.api.study_following import follow_study as follow_study
+    from engine.api.study_launching import StudyLaunched as StudyLaunched
+    from engine.api.study_launching import launch_study as launch_study
+    from engine.api.study_planning import PlannedCell as PlannedCell
+    from engine.api.study_planning import StudyPlan as StudyPlan
+    from engine.api.study_planning import plan_study as plan_study
+    from engine.api.study_results import cached_study_result as cached_study_result
+    from engine.api.study_results import study_result as study_result
+    from engine.api.study_states import Stage as Stage
+    from engine.api.study_states import StudyCell as StudyCell
+    from engine.api.study_states import StudyState as StudyState
+    from engine.api.study_states import study_state as study_state
     from engine.api.upgrading import bring_up_to_date as bring_up_to_date
     from engine.ask.inputs import AskImage as AskImage
     from engine.ask.inputs import AskQuestion as AskQuestion
@@ -211,8 +240,10 @@ if TYPE_CHECKING:
     from engine.data.quality.model import Severity as Severity
     from engine.data.quality.report import quality_report as quality_report
     from engine.errors import OutdatedError as OutdatedError
+    from engine.errors import RecipeError as RecipeError
     from engine.errors import SonotuneError as SonotuneError
     from engine.errors import StoreError as StoreError
+    from engine.errors import StudyError as StudyError
     from engine.errors import UsageError as UsageError
     from engine.evaluation.error_patterns import workspace_patterns as workspace_patterns
     from engine.filtering import FilterError as FilterError
@@ -277,6 +308,15 @@ if TYPE_CHECKING:
     from engine.store.records import Note as Note
     from engine.store.records import RunRow as RunRow
     from engine.store.run_filter import RUN_FILTER_COLUMNS as RUN_FILTER_COLUMNS
+    from engine.study.answering import answer_word as answer_word
+    from engine.study.answering import by_ask as by_ask
+    from engine.study.answering import summaries as summaries
+    from engine.study.results import Answer as Answer
+    from engine.study.results import ArmFigure as ArmFigure
+    from engine.study.results import Estimate as Estimate
+    from engine.study.results import StudyChart as StudyChart
+    from engine.study.results import StudyResult as StudyResult
+    from engine.study.results import StudyTable as StudyTable
     from engine.text import one_line as one_line
     from engine.text import plain as plain
     from engine.types import ACTIVE as ACTIVE
@@ -295,99 +335,112 @@ if TYPE_CHECKING:
     from engine.workspace import Workspace as Workspace
 
 _HOMES = {
+    "engine.api.annotating": "add_note notes rename_run tag_run",
+    "engine.api.answer_table": "NormalisedAnswers normalised_answers normalised_answers_csv only_left_alone",
     "engine.api.answers": "AnswerCounts answer_counts",
+    "engine.api.ask_images": "ask_image dataset_image listed_image",
+    "engine.api.asking": "AskAnswered AskEvent AskFailed AskLoaded AskSession AskToken",
+    "engine.api.augment_preview": "AnswerChange ChangeChoice ChangedPreview change_choices changed_preview AnswerFate",
     "engine.api.board_export": "board_cell board_count board_row_name board_text_row export_board",
     "engine.api.boards": (
-        "board board_columns board_filter_columns board_groups choose_board_columns chosen_board_columns_from "
-        "pins pins_from set_pins"
+        "board board_columns board_filter_columns board_groups choose_board_columns "
+        "chosen_board_columns_from pins pins_from set_pins"
     ),
     "engine.api.browsing": "ImageList ImageQuery ViewSummary browse dataset_problems view_summary",
+    "engine.api.case_browsing": "CASE_OUTCOMES CASE_SORTS CaseList CaseQuery DIFFERENCES NOT_RIGHT cases parse_cell",
+    "engine.api.case_checks": "CaseQuality case_quality",
+    "engine.api.case_detail": "CaseDetails CaseReply case_details decided",
+    "engine.api.case_export": "case_as_json cases_as_json cases_where export_cases said_text",
+    "engine.api.case_subjects": "CaseSubject Decision case_evaluations find_case_evaluation",
+    "engine.api.choices": "EvaluationChoice EvaluationChoices evaluation_choices",
+    "engine.api.cloning": "clone_recipe",
+    "engine.api.coherence_rules": "CoherenceExample CoherenceRule",
+    "engine.api.coherence_view": "CoherenceView UsedAnswers annotated_coherence coherence",
+    "engine.api.comparing": "compare measure_alike",
+    "engine.api.confusions": "CellCount Confusion ConfusionTable ViewOutcomes confusion find_views is_nt label_text",
+    "engine.api.data_quality": (
+        "MeasuredOnSplit MeasuredSplitError Resplit check_images compare_files measured_on_split resplit_dataset"
+    ),
     "engine.api.datasets": (
-        "DatasetSummary check_dataset dataset_summaries dataset_summary import_chat_file import_phantom_dataset "
-        "import_source"
+        "DatasetSummary check_dataset dataset_summaries dataset_summary import_chat_file "
+        "import_phantom_dataset import_source"
     ),
     "engine.api.doctor": "Finding examine",
     "engine.api.evaluating": "evaluate_run",
     "engine.api.following": "JobView follow_jobs read_log",
-    "engine.api.one_image": "ImageDetails QuestionAnswer image_details locate_image",
     "engine.api.launching": "Launched LaunchPlan launch plan_launch",
+    "engine.api.ledger": "Look UnconfirmedTestError looks looks_so_far",
     "engine.api.live": "Live LogTail Overview RunView eta_seconds",
-    "engine.api.upgrading": "bring_up_to_date",
-    "engine.api.reading": "RunDetails leaderboard run_details runs",
-    "engine.data.preview": "Preview PreviewMode load_preview",
-    "engine.data.preview_loader": "PreviewLoader",
-    "engine.errors": "OutdatedError SonotuneError StoreError UsageError",
-    "engine.jobs.control": "cancel resume stop",
-    "engine.jobs.worker": "WorkerStatus ensure_worker run_worker stop_worker worker_status",
-    "engine.recipe": "Recipe find_recipe load_recipe preset_recipes recipe_diff recipe_to_toml recipe_values",
-    "engine.recipe.fields": "RecipeField field_text field_value recipe_fields",
-    "engine.filtering": "FilterError Suggestion complete_filter",
-    "engine.store.board": "Board empty_board sort_board",
-    "engine.store.board_columns": "Better BoardColumn Unit main_scores",
-    "engine.store.board_groups": "BoardGroup GroupKey",
-    "engine.store.board_plan": "BoardQuery",
-    "engine.store.image_filter": "IMAGE_FILTER_COLUMNS",
-    "engine.store.images": "ImageItem",
-    "engine.store.records": "EvaluationRow Note RunRow",
-    "engine.formatting": "duration figure number short_duration size",
-    "engine.store.reader_live": "CurveBatch RunListRow",
-    "engine.store.run_filter": "RUN_FILTER_COLUMNS",
-    "engine.text": "one_line plain",
-    "engine.types": "ACTIVE ENDED Event JobKind Mark Outcome Prediction Problem Reference Score Split State Verdict",
-    "engine.workspace": "Workspace",
-    "engine.api.annotating": "add_note notes rename_run tag_run",
-    "engine.api.choices": "EvaluationChoice EvaluationChoices evaluation_choices",
-    "engine.api.cloning": "clone_recipe",
+    "engine.api.look_notes": "looks_note",
+    "engine.api.measuring": "own_wording",
+    "engine.api.one_image": "ImageDetails QuestionAnswer image_details locate_image",
+    "engine.api.prediction_files": "ImportedPart ImportedPredictions import_predictions",
     "engine.api.priorities": "first_priority",
+    "engine.api.queueing": "DeviceQueue EndedJob QueueItem QueueJob QueueView RunningJob queue_view queue_view_from",
+    "engine.api.reading": "RunDetails leaderboard run_details runs",
+    "engine.api.reading_answers": "AnswerReading answer_readings image_readings",
     "engine.api.recipe_files": "RecipeFileTakenError recipe_file save_recipe",
     "engine.api.recipes": "Preset RecipeCheck RecipeOffers check_recipe recipe_offers",
-    "engine.api.queueing": "DeviceQueue EndedJob QueueItem QueueJob QueueView RunningJob queue_view queue_view_from",
-    "engine.jobs.devices": "Device known_devices",
-    "engine.jobs.liveness": "LOST LOST_AFTER_SECONDS is_lost shown_state",
-    "engine.jobs.moving": "Move move_job",
-    "engine.jobs.pausing": "pause_notice pause_queue queue_paused unpause_queue",
-    "engine.api.ledger": "Look UnconfirmedTestError looks looks_so_far",
-    "engine.api.prediction_files": "ImportedPart ImportedPredictions import_predictions",
-    "engine.evaluation.error_patterns": "workspace_patterns",
-    "engine.api.asking": "AskAnswered AskEvent AskFailed AskLoaded AskSession AskToken",
-    "engine.api.ask_images": "ask_image dataset_image listed_image",
+    "engine.api.report_groups": "ReportQuery",
+    "engine.api.reporting": "ExportedReport build_report export_report",
+    "engine.api.studies": "ListedStudy study_list listed_study study_definition",
+    "engine.api.study_export": "ExportedStudy export_study study_report_folder",
+    "engine.api.study_files": "open_study OpenStudy",
+    "engine.api.study_finding": "found_study",
+    "engine.api.study_following": "follow_study",
+    "engine.api.study_launching": "StudyLaunched launch_study",
+    "engine.api.study_planning": "PlannedCell StudyPlan plan_study",
+    "engine.api.study_results": "cached_study_result study_result",
+    "engine.api.study_states": "Stage StudyCell StudyState study_state",
+    "engine.api.upgrading": "bring_up_to_date",
     "engine.ask.inputs": "AskImage AskQuestion ask_question question_choices",
-    "engine.ask.subject": "AskSubject ask_subject",
     "engine.ask.places": "ASK_DEVICES BusyDeviceError",
     "engine.ask.reading": "ReadAnswer",
+    "engine.ask.subject": "AskSubject ask_subject",
     "engine.ask.wire": "Answered",
-    "engine.api.case_subjects": "CaseSubject Decision case_evaluations find_case_evaluation",
-    "engine.api.confusions": "CellCount Confusion ConfusionTable ViewOutcomes confusion find_views is_nt label_text",
-    "engine.api.case_browsing": "CASE_OUTCOMES CASE_SORTS CaseList CaseQuery DIFFERENCES NOT_RIGHT cases parse_cell",
-    "engine.api.case_detail": "CaseDetails CaseReply case_details decided",
-    "engine.api.case_checks": "CaseQuality case_quality",
-    "engine.api.case_export": "case_as_json cases_as_json cases_where export_cases said_text",
-    "engine.store.cases": "CaseAnswer CaseItem Label",
-    "engine.store.cases_filter": "CASE_FILTER_COLUMNS",
-    "engine.api.data_quality": (
-        "MeasuredOnSplit MeasuredSplitError Resplit check_images compare_files measured_on_split resplit_dataset"
-    ),
+    "engine.comparison.choosing": "OtherImagesError",
+    "engine.comparison.model": "ChangedCase ComparedAnswer ComparedPair ComparedSubject Comparison Standing ViewChange",
+    "engine.comparison.standings": "RowStanding Standings",
+    "engine.comparison.words": "compared_measures pair_tests recipe_text signed verdict_line",
+    "engine.data.preview": "Preview PreviewMode load_preview",
+    "engine.data.preview_loader": "PreviewLoader",
     "engine.data.quality.background": (
         "CheckState CheckStatus background_check_status check_log start_background_check stop_background_check"
     ),
     "engine.data.quality.checking": "CheckOutcome",
     "engine.data.quality.duplicates": "NearDuplicates Pair",
+    "engine.data.quality.flags": "FlagKind ImageFlag ImageFlags image_flags",
     "engine.data.quality.model": "OddAnswer QualityFinding QualityReport RareAnswer Severity",
     "engine.data.quality.report": "quality_report",
-    "engine.api.comparing": "compare measure_alike",
-    "engine.comparison.model": "ChangedCase ComparedAnswer ComparedPair ComparedSubject Comparison Standing ViewChange",
-    "engine.comparison.words": "compared_measures pair_tests recipe_text signed verdict_line",
+    "engine.errors": "OutdatedError SonotuneError StoreError UsageError StudyError RecipeError",
+    "engine.evaluation.error_patterns": "workspace_patterns",
+    "engine.filtering": "FilterError Suggestion complete_filter",
+    "engine.formatting": "duration figure number short_duration size",
+    "engine.jobs.control": "cancel resume stop",
+    "engine.jobs.devices": "Device known_devices",
+    "engine.jobs.liveness": "LOST LOST_AFTER_SECONDS is_lost shown_state",
+    "engine.jobs.moving": "Move move_job",
+    "engine.jobs.pausing": "pause_notice pause_queue queue_paused unpause_queue",
+    "engine.jobs.worker": "WorkerStatus ensure_worker run_worker stop_worker worker_status",
+    "engine.recipe": "Recipe find_recipe load_recipe preset_recipes recipe_diff recipe_to_toml recipe_values",
+    "engine.recipe.fields": "RecipeField field_text field_value recipe_fields",
     "engine.scoring.verdicts": "measure_words",
-    "engine.comparison.standings": "RowStanding Standings",
-    "engine.comparison.choosing": "OtherImagesError",
-    "engine.api.reporting": "ExportedReport build_report export_report",
-    "engine.api.report_groups": "ReportQuery",
-    "engine.api.reading_answers": "AnswerReading answer_readings image_readings",
-    "engine.api.look_notes": "looks_note",
-    "engine.data.quality.flags": "FlagKind ImageFlag ImageFlags image_flags",
-    "engine.api.answer_table": "NormalisedAnswers normalised_answers normalised_answers_csv only_left_alone",
-    "engine.api.coherence_view": "CoherenceView UsedAnswers annotated_coherence coherence",
-    "engine.api.coherence_rules": "CoherenceExample CoherenceRule",
+    "engine.store.board": "Board empty_board sort_board",
+    "engine.store.board_columns": "Better BoardColumn Unit main_scores",
+    "engine.store.board_groups": "BoardGroup GroupKey",
+    "engine.store.board_plan": "BoardQuery",
+    "engine.store.cases": "CaseAnswer CaseItem Label",
+    "engine.store.cases_filter": "CASE_FILTER_COLUMNS",
+    "engine.store.image_filter": "IMAGE_FILTER_COLUMNS",
+    "engine.store.images": "ImageItem",
+    "engine.store.reader_live": "CurveBatch RunListRow",
+    "engine.store.records": "EvaluationRow Note RunRow",
+    "engine.store.run_filter": "RUN_FILTER_COLUMNS",
+    "engine.study.answering": "answer_word summaries by_ask",
+    "engine.study.results": "Answer ArmFigure Estimate StudyChart StudyResult StudyTable",
+    "engine.text": "one_line plain",
+    "engine.types": "ACTIVE ENDED Event JobKind Mark Outcome Prediction Problem Reference Score Split State Verdict",
+    "engine.workspace": "Workspace",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -11,7 +11,7 @@ from engine.errors import JobError, UsageError
 from engine.store.cases import Side
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow, MarkRow
-from engine.types import BLANK, IMPORTED, Reference, Split, State
+from engine.types import IMPORTED, Reference, Split, State
 
 USUAL_THRESHOLD = 0.5
 """Where none was chosen; the evaluation then has a mark that says so."""
@@ -192,7 +192,7 @@ def _subject(
     if row.reference is Reference.BASE:
         name = f"{name} {row.model}"
     if row.degradation is not None:
-        name = f"{name} (grey images)" if row.degradation == BLANK else f"{name} ({row.degradation} images)"
+        name = f"{name} ({row.images})"
     return CaseSubject(
         evaluation=row.id,
         name=name,

@@ -10,7 +10,7 @@ from engine.api.measuring import measured
 from engine.api.reading import open_reader
 from engine.data.labels import target_text
 from engine.data.manifest import Dataset, open_dataset
-from engine.questions.prompts import REPORT_ID, prompt_variants
+from engine.questions.prompts import REPORT_ID, has_wording
 from engine.questions.vocabulary import NORMALITY
 from engine.recipe import Recipe
 from engine.store.records import RunRow
@@ -80,7 +80,7 @@ def evaluation_choices(workspace: Workspace, run: int | str) -> EvaluationChoice
 
 def _questions(recipe: Recipe) -> list[str]:
     asked = dict.fromkeys([*recipe.data.questions, NORMALITY, *QUESTION_IDS, REPORT_ID])
-    return [question for question in asked if recipe.data.prompt in prompt_variants(question)]
+    return [question for question in asked if has_wording(question, recipe.data.prompt, recipe.data.questions)]
 
 
 def _obstacle(workspace: Workspace, run: RunRow, dataset: Dataset) -> tuple[str, str]:

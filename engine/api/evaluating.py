@@ -13,7 +13,7 @@ from engine.data.manifest import open_dataset
 from engine.errors import JobError
 from engine.jobs.worker import ensure_worker
 from engine.questions.normalise.layers import Layers, layer_names
-from engine.questions.prompts import prompt_variants
+from engine.questions.prompts import OWN, has_wording, prompt_variants
 from engine.recipe import Recipe, recipe_from_json
 from engine.store.reader import Reader
 from engine.store.records import RunRow
@@ -62,7 +62,6 @@ def evaluate_run(
     recipe = recipe_of(row)
     wanted = []
     for question in questions or recipe.data.questions:
-        _require_wording(row, recipe, question)
         for split in dict.fromkeys([Split.VALIDATION, *splits]):
             if split in splits or Split.TEST in splits:
                 wanted += with_control(measurement_of_run(row, recipe, question, split))
@@ -94,7 +93,12 @@ def recipe_of(run: RunRow) -> Recipe:
 
 
 def measurement_of_run(run: RunRow, recipe: Recipe, question: str, split: Split) -> Measurement:
-    """The measurement of a run, with the quantization that it was trained with, as far as that is known already."""
+    """The measurement of a run, with the quantization that it was trained with, as far as that is known already.
+
+    Raises:
+        JobError: the wording of the recipe cannot ask this question.
+    """
+    _require_wording(run, recipe, question)
     quantization = run.quantization or ("none" if recipe.model.quantization == "auto" else recipe.model.quantization)
     return Measurement.of_recipe(recipe, question, split, quantization)
 
@@ -108,12 +112,20 @@ def missing_adapter(workspace: Workspace, run: RunRow) -> JobError | None:
 
 
 def _require_wording(run: RunRow, recipe: Recipe, question: str) -> None:
-    if recipe.data.prompt not in prompt_variants(question):
+    if has_wording(question, recipe.data.prompt, recipe.data.questions):
+        return
+    if recipe.data.prompt == OWN:
+        asked = ", ".join(recipe.data.questions)
         raise JobError(
-            f"{question} has no wording named {recipe.data.prompt}",
-            f"Run {run.id} is measured with the wording of its recipe.",
-            f"Wordings of {question}: {', '.join(prompt_variants(question))}.",
+            f"The wording of run {run.id} does not ask {question}",
+            f"It is the user's own, written for {asked}.",
+            f"Measure {asked}, or launch a run that asks {question} in a named wording.",
         )
+    raise JobError(
+        f"{question} has no wording named {recipe.data.prompt}",
+        f"Run {run.id} is measured with the wording of its recipe.",
+        f"Wordings of {question}: {', '.join(prompt_variants(question))}.",
+    )
 
 
 def with_control(measurement: Measurement) -> list[Measurement]:
@@ -138,7 +150,8 @@ def queue_evaluations(
         run = reader.run(run_id)
     ids = []
     for each in measurements:
-        look = test_purpose if each.split == Split.TEST and not each.degradation else None
+        # Grey images tell nothing about the test images; degraded ones are a look at them like any other.
+        look = test_purpose if each.split == Split.TEST and each.degradation != BLANK else None
         ids.append(_create(workspace, each, run.model, run_id=run_id, after_run=after_run, look=look))
     if start_worker:
         ensure_worker(workspace)
@@ -146,17 +159,29 @@ def queue_evaluations(
 
 
 def queue_references(
-    workspace: Workspace, model: str, measurements: Sequence[Measurement], *, start_worker: bool = True
+    workspace: Workspace,
+    model: str,
+    measurements: Sequence[Measurement],
+    *,
+    kinds: Sequence[Reference] = tuple(Reference),
+    start_worker: bool = True,
+    test_purpose: str | None = None,
 ) -> list[int]:
-    """Queue the reference rows of these measurements, where they are missing; returns new ids."""
+    """Queue the reference rows of these measurements, where they are missing; returns new ids.
+
+    A reference that stands beside the figures of a run is no look at the test split. Where somebody asks about the
+    untuned model itself, `test_purpose` says why, and goes into the ledger for each row of it on that split.
+    """
     ids = []
     for wanted in measurements:
-        for split in dict.fromkeys([Split.VALIDATION, wanted.split]):  # the threshold comes from validation
-            measurement = replace(wanted, split=split)
-            for reference in Reference:
-                subject = model if reference == Reference.BASE else ""
+        threshold = replace(wanted, split=Split.VALIDATION, degradation="")  # chosen on the images as they are
+        for measurement in dict.fromkeys([threshold, wanted]):
+            for reference in kinds:
+                base = reference == Reference.BASE
+                subject = model if base else ""
+                look = test_purpose if base and measurement.split == Split.TEST else None
                 if measured(workspace, measurement, reference=reference, model=subject) is None:
-                    ids.append(_create(workspace, measurement, subject, reference=reference))
+                    ids.append(_create(workspace, measurement, subject, reference=reference, look=look))
     if start_worker and ids:
         ensure_worker(workspace)
     return ids

@@ -34,7 +34,7 @@ class LaunchPlan:
     reason: str
     """Why this backend and this quantization."""
     training_samples: int
-    """Questions times images after `data.limit`."""
+    """Questions times images, after `data.limit` and with what `data.balance` adds."""
     training_views: dict[str, int]
     """How many of them each view has, most first; names of views are untrusted text."""
     steps: int
@@ -45,6 +45,8 @@ class LaunchPlan:
     split_fingerprint: str
     evaluations: list[str]
     """Measurements that will be queued, in words."""
+    balance: str = ""
+    """What `data.balance` adds to the training, in words; empty where the recipe asks for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
         gpu_memory_bytes=device.memory_bytes if gpu else None,
         weight_bytes=weight_bytes(source),
     )
-    views = _training_views(dataset, recipe)
+    views, balance = _training_views(dataset, recipe)
     samples = sum(views.values())
     return LaunchPlan(
         recipe=recipe,
@@ -87,28 +89,32 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
         training_samples=samples,
         training_views=views,
         steps=planned_steps(recipe, samples),
-        split_images={split.value: len(dataset.cases(split)) for split in Split},
+        split_images={split.value: sum(row.total for row in dataset.counts() if row.split == split) for split in Split},
         dataset_fingerprint=dataset.record.fingerprint,
         split_fingerprint=dataset.record.split_fingerprint,
         evaluations=[
             f"{question} on {split}" for question in recipe.data.questions for split in recipe.evaluation.splits
         ],
+        balance=balance,
     )
 
 
-def _training_views(dataset: Dataset, recipe: Recipe) -> dict[str, int]:
-    """Samples to train on by view, the view with most first.
+def _training_views(dataset: Dataset, recipe: Recipe) -> tuple[dict[str, int], str]:
+    """Samples to train on by view, the view with most first, and what balance has added in words.
 
     Raises:
-        DataError: there are none.
+        DataError: there are none, or none to balance with.
     """
-    from engine.training.selection import answer_of, training_cases
+    from engine.training.balance import training_samples
+    from engine.training.balance_record import balance_words
+    from engine.training.selection import answer_of
 
+    balanced = training_samples(dataset.cases(Split.TRAIN), recipe)
     views = Counter(
-        case.view
-        for case in training_cases(dataset.cases(Split.TRAIN), recipe)
+        sample.case.view
+        for sample in balanced.samples
         for question in recipe.data.questions
-        if answer_of(case, question) is not None
+        if answer_of(sample.case, question) is not None
     )
     if not views:
         raise DataError(
@@ -116,7 +122,7 @@ def _training_views(dataset: Dataset, recipe: Recipe) -> dict[str, int]:
             "No image of its training split has an answer to these questions.",
             f"`sonotune data show {dataset.record.name}` counts what there is.",
         )
-    return dict(views.most_common())
+    return dict(views.most_common()), balance_words(balanced.counts) if balanced.counts else ""
 
 
 def launch(

@@ -12,7 +12,7 @@ from engine.api.measuring import Measurement
 from engine.data.manifest import open_dataset
 from engine.errors import UsageError
 from engine.store.reader import Reader
-from engine.types import Split
+from engine.types import BLANK, Split
 from engine.workspace import Workspace
 
 
@@ -65,7 +65,8 @@ def require_purpose(workspace: Workspace, measurements: Iterable[Measurement], p
     Raises:
         UnconfirmedTestError: it says how often that split has been looked at already.
     """
-    for dataset in sorted({each.dataset for each in measurements if each.split == Split.TEST and not each.degradation}):
+    looking = (each for each in measurements if each.split == Split.TEST and each.degradation != BLANK)
+    for dataset in sorted({each.dataset for each in looking}):
         require_look(workspace, dataset, purpose)
 
 

@@ -13,15 +13,14 @@ from engine.data.labels import target_text
 from engine.data.manifest import dataset_names, open_dataset
 from engine.errors import UsageError
 from engine.evaluation.protocol import build_protocol
-from engine.questions.prompts import QUESTIONS, REPORT_ID, prompt_text, prompt_variants
+from engine.questions.own_wording import special_token
+from engine.questions.prompts import OWN, QUESTIONS, REPORT_ID, has_wording, prompt_text, prompt_variants
 from engine.questions.vocabulary import NORMALITY
 from engine.types import Split
 from engine.workspace import Workspace
 
 LONGEST_QUESTION = 4_000
 """Characters of a question in one's own words."""
-_SPECIAL = re.compile(r"<\|[^|<>]{0,60}\|>")
-"""A token of the chat template, which a text must not spell: it would end the turn or unsettle the image tokens."""
 _QUESTION_ID = re.compile(r"q\d{1,3}", re.IGNORECASE)
 
 
@@ -83,12 +82,13 @@ def ask_question(subject: AskSubject, text: str, variant: str | None = None) -> 
     if question is None:
         return _own_words(name, variant)
     variants = prompt_variants(question)
-    chosen = variant or (subject.prompt if subject.prompt in variants else "detailed")
-    if question == REPORT_ID:
-        chosen = variant or REPORT_ID
+    if subject.prompt == OWN and has_wording(question, OWN, subject.questions):
+        variants = (*variants, OWN)
+    usual = REPORT_ID if question == REPORT_ID else "detailed"
+    chosen = variant or (subject.prompt if subject.prompt in variants else usual)
     if chosen not in variants:
         raise UsageError(f"{question} has no wording named {chosen}", next_step=f"Choose: {', '.join(variants)}.")
-    return AskQuestion(prompt_text(question, chosen), question, chosen)
+    return AskQuestion(prompt_text(question, chosen, subject.prompt_text), question, chosen)
 
 
 def _own_words(text: str, variant: str | None) -> AskQuestion:
@@ -100,10 +100,10 @@ def _own_words(text: str, variant: str | None) -> AskQuestion:
         raise UsageError(
             "The question is too long", f"It has {len(text):,} characters; the limit is {LONGEST_QUESTION:,}."
         )
-    special = _SPECIAL.search(text)
+    special = special_token(text)
     if special is not None:
         raise UsageError(
-            "The question spells a token of the chat template", f"{special[0]} means something else to the model."
+            "The question spells a token of the chat template", f"{special} means something else to the model."
         )
     if variant is not None:
         raise UsageError("A question in your own words has no other wording", next_step="Leave --prompt out.")

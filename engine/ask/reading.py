@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.ask.inputs import AskImage, AskQuestion
 from engine.ask.subject import AskSubject
 from engine.ask.wire import Answered
 from engine.evaluation.judging import judge
+from engine.evaluation.protocol import ANSWER_FORM, form_record
 from engine.questions.answers import read_answer
 from engine.questions.parsers.report import parse_report
-from engine.questions.prompts import QUESTIONS, REPORT_ID
+from engine.questions.prompts import OWN, QUESTIONS, REPORT_ID
 from engine.questions.reading import Reading
 from engine.questions.vocabulary import NORMALITY
 from engine.store.reader import Reader
@@ -92,10 +94,20 @@ def threshold_of(workspace: Workspace, subject: AskSubject, question: AskQuestio
             and row.threshold is not None
             and not row.degradation
             and row.prompt == question.variant
-            and json.loads(row.protocol or "{}").get("image_size") == subject.image_size
+            and _asked_alike(json.loads(row.protocol or "{}"), subject, question)
         ):
             return Threshold(row.threshold, row.id)
     return None
+
+
+def _asked_alike(protocol: Mapping[str, Any], subject: AskSubject, question: AskQuestion) -> bool:
+    """Whether a stored protocol has the image size, the form of candidates and, of an own wording, the words."""
+    form = form_record(NORMALITY, question.variant).get(ANSWER_FORM)
+    return (
+        protocol.get("image_size") == subject.image_size
+        and protocol.get(ANSWER_FORM) == form
+        and (question.variant != OWN or protocol.get("prompt_text") == question.text)
+    )
 
 
 def _notes(

@@ -40,7 +40,9 @@ class AskSubject:
     questions: tuple[str, ...]
     """That the run was trained on; empty for the untuned model."""
     prompt: str
-    """Wording that it was trained with."""
+    """Name of the wording that it was trained with."""
+    prompt_text: str
+    """The wording itself where it is the user's; "" for a named one."""
     image_size: int
     """Longest side in pixels, as in its evaluations."""
     max_new_tokens: int
@@ -104,6 +106,7 @@ def _tuned(workspace: Workspace, run: RunRow) -> AskSubject:
         split_fingerprint=run.split_fingerprint,
         questions=tuple(recipe.data.questions),
         prompt=recipe.data.prompt,
+        prompt_text=recipe.data.prompt_text,
         image_size=recipe.data.image_size,
         max_new_tokens=recipe.evaluation.max_new_tokens,
         settings_of=f"the recipe of run {run.id}",
@@ -134,6 +137,7 @@ def _untuned(workspace: Workspace, model: str) -> AskSubject:
         split_fingerprint="",
         questions=(),
         prompt=recipe.data.prompt,
+        prompt_text=recipe.data.prompt_text,
         image_size=recipe.data.image_size,
         max_new_tokens=recipe.evaluation.max_new_tokens,
         settings_of=settings_of,

@@ -25,6 +25,7 @@ from engine.cli import (
     queueing,
     reading,
     scores,
+    studies,
     worker,
 )
 from engine.cli.console import RESEARCH_NOTE, report_error, say
@@ -46,6 +47,7 @@ for part in (
     demo,
     data,
     launching,
+    studies,
     predictions,
     reading,
     asking,

@@ -161,6 +161,7 @@ def _print_plan(plan: api.LaunchPlan, as_json: bool) -> None:
         "quantization": plan.quantization,
         "why": plan.reason,
         "training samples": plan.training_samples,
+        **({"balance": plan.balance} if plan.balance else {}),
         "views": plan.training_views if as_json else views_words(plan.training_views),
         "optimizer steps": plan.steps,
         "images": plan.split_images if as_json else " · ".join(f"{k} {n:,}" for k, n in plan.split_images.items()),

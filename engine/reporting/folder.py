@@ -11,8 +11,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError
@@ -23,7 +24,23 @@ LARGEST_JSON = 200_000_000
 """Bytes; a larger file is no report of ours."""
 
 
-def write_report(folder: Path, files: Mapping[str, bytes], *, replace: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of report: a folder with one kind is never taken for a folder with the other."""
+
+    made_by: str
+    """As its JSON says it."""
+    names: frozenset[str]
+    """Files that it may consist of; its JSON, `rendering.JSON`, can name others that it has written into `plots`."""
+    option: str
+    """Of the command that writes it: names another folder."""
+
+
+RANKING = Kind(MADE_BY, frozenset(FILES), "--out")
+"""The report of a ranking."""
+
+
+def write_report(folder: Path, files: Mapping[str, bytes], *, replace: bool = False, kind: Kind = RANKING) -> None:
     """Write the files of a report into `folder`, which is made where it is missing.
 
     Args:
@@ -31,57 +48,70 @@ def write_report(folder: Path, files: Mapping[str, bytes], *, replace: bool = Fa
         files: content by name (`rendering.render`).
         replace: also into a folder that has files of others, or a report that somebody has changed; files that are no
             part of a report stay as they are in any case.
+        kind: which report it is.
 
     Raises:
         DataError: the folder has such files and `replace` is not given, or it can't be written.
     """
-    with _explained(folder):
-        _write(folder.resolve(), files, replace=replace)
+    with _explained(folder, kind):
+        _write(folder.resolve(), files, replace=replace, kind=kind)
 
 
-def require_free(folder: Path, *, replace: bool = False) -> None:
+def require_free(folder: Path, *, replace: bool = False, kind: Kind = RANKING) -> None:
     """Refuse a folder that `write_report` would refuse, before a report is drawn for it.
 
     Raises:
         DataError: as `write_report`.
     """
-    with _explained(folder):
-        _usable(folder.resolve(), replace=replace)
+    with _explained(folder, kind):
+        _usable(folder.resolve(), (), replace=replace, kind=kind)
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def _explained(folder: Path, kind: Kind) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise DataError(
             f"The report can't be written to {folder}",
             f"{error.filename or folder}: {error.strerror or error}.",
-            "Choose another folder with --out.",
+            f"Choose another folder with {kind.option}.",
         ) from error
 
 
-def _usable(target: Path, *, replace: bool) -> set[str]:
+def _usable(target: Path, coming: Iterable[str], *, replace: bool, kind: Kind) -> set[str]:
     """Names of what is in the folder now."""
     if target.exists() and not target.is_dir():
-        raise DataError(f"{target} is a file", "A report is a folder with several files.", "Name a folder with --out.")
+        raise DataError(
+            f"{target} is a file", "A report is a folder with several files.", f"Name a folder with {kind.option}."
+        )
     there = _entries(target) if target.is_dir() else set()
-    _require_ours(target, there, replace=replace)
+    _require_ours(target, there, coming, replace=replace, kind=kind)
     return there
 
 
-def _write(target: Path, files: Mapping[str, bytes], *, replace: bool) -> None:
-    there = _usable(target, replace=replace)
+def _write(target: Path, files: Mapping[str, bytes], *, replace: bool, kind: Kind) -> None:
+    there = _usable(target, files, replace=replace, kind=kind)
+    ours = kind.names | _written(target, there, kind)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".report-", dir=target.parent))
     try:
         _fill(staging, files)
-        if there <= {*FILES, PLOTS}:
+        if there <= {*ours, PLOTS}:
             _swap(staging, target)
         else:
-            _move_files(staging, target, there)
+            _move_files(staging, target, files, there & ours)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _written(target: Path, there: set[str], kind: Kind) -> set[str]:
+    """What an older report of ours has written, whatever it is called.
+
+    Its list stands in a file that anybody can edit, so it is believed only for files that hold what it says.
+    """
+    sums = _recorded(target / JSON, kind) or {}
+    return {name for name, value in sums.items() if value and name in there and _sum(target / name) == value}
 
 
 def _entries(folder: Path) -> set[str]:
@@ -93,33 +123,32 @@ def _entries(folder: Path) -> set[str]:
     return found
 
 
-def _require_ours(target: Path, there: set[str], *, replace: bool) -> None:
+def _require_ours(target: Path, there: set[str], coming: Iterable[str], *, replace: bool, kind: Kind) -> None:
     """Refuse a folder with files that would be lost or mixed up with ours."""
     if (target / PLOTS).is_symlink() or ((target / PLOTS).exists() and not (target / PLOTS).is_dir()):
         raise DataError(
-            f"{target / PLOTS} is no folder", "Plots are written there.", "Choose another folder with --out."
+            f"{target / PLOTS} is no folder", "Plots are written there.", f"Choose another folder with {kind.option}."
         )
     if not there or replace:
         return
-    sums = _recorded(target / JSON)
+    sums = _recorded(target / JSON, kind)
     if sums is None:
         raise DataError(
             f"{target} holds files that are no report",
             f"There are {_some(there)}.",
-            "Choose another folder with --out, or put the report beside them with --replace.",
+            f"Choose another folder with {kind.option}, or put the report beside them with --replace.",
         )
-    changed = [
-        name for name in sorted(there) if name in FILES and name != JSON and _sum(target / name) != sums.get(name)
-    ]
+    ours = {*kind.names, *sums, *coming} - {JSON}
+    changed = [name for name in sorted(there & ours) if _sum(target / name) != sums.get(name)]
     if changed:
         raise DataError(
             f"The report in {target} was changed by somebody",
             f"{_some(set(changed))} would be overwritten.",
-            "Choose another folder with --out, or overwrite it with --replace.",
+            f"Choose another folder with {kind.option}, or overwrite it with --replace.",
         )
 
 
-def _recorded(file: Path) -> dict[str, str] | None:
+def _recorded(file: Path, kind: Kind) -> dict[str, str] | None:
     """Hashes of the files of an older report; None where this is none of ours."""
     try:
         if file.is_symlink() or file.stat().st_size > LARGEST_JSON:
@@ -127,7 +156,9 @@ def _recorded(file: Path) -> dict[str, str] | None:
         content = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(content, dict) or content.get("made_by") != MADE_BY or not isinstance(content.get("files"), dict):
+    if not isinstance(content, dict) or content.get("made_by") != kind.made_by:
+        return None
+    if not isinstance(content.get("files"), dict):
         return None
     return {str(name): str(value) for name, value in content["files"].items()}
 
@@ -176,11 +207,10 @@ def _swap(staging: Path, target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _move_files(staging: Path, target: Path, there: set[str]) -> None:
+def _move_files(staging: Path, target: Path, files: Mapping[str, bytes], ours: set[str]) -> None:
     """Ours, one by one, the list of them last; a plot of an older report that has no successor goes."""
     (target / PLOTS).mkdir(exist_ok=True)
-    for name in FILES:
-        if (staging / name).exists():
-            (staging / name).replace(target / name)
-        elif name in there:
-            (target / name).unlink()
+    for name in sorted(ours - {*files, PLOTS}):
+        (target / name).unlink()
+    for name in sorted(files, key=lambda name: name == JSON):
+        (staging / name).replace(target / name)

@@ -8,6 +8,7 @@ from engine.formatting import UNKNOWN, figure
 from engine.questions.prompts import QUESTIONS, REPORT_ID
 from engine.reporting.model import Report
 from engine.reporting.subject import Subject
+from engine.scoring.verdicts import p_text
 from engine.store.board_columns import BOARD_COLUMNS, MAIN_SCORES
 from engine.text import one_line
 from engine.types import Reference, Score
@@ -85,6 +86,19 @@ def _ends(low: float, high: float) -> str:
 def signed(text: str) -> str:
     """A figure with a minus sign in place of the hyphen, and without one before a zero."""
     return f"−{text[1:]}" if text.startswith("-") and text.strip("-0.") else text.removeprefix("-")
+
+
+def difference_text(value: float, low: float | None, high: float | None) -> str:
+    """`+0.12 (0.05 to 0.19)`; three decimals where two would hide it."""
+    decimals = 2 if abs(value) >= 0.1 else 3
+    if low is None or high is None:
+        return signed(f"{value:+.{decimals}f}")
+    return f"{signed(f'{value:+.{decimals}f}')} ({signed(f'{low:.{decimals}f}')} to {signed(f'{high:.{decimals}f}')})"
+
+
+def p_cell(p: float) -> str:
+    """`0.32`, `< 0.001`: a p value under a head that says so."""
+    return p_text(p).removeprefix("p = ").removeprefix("p ")
 
 
 def main_measures(report: Report) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.errors import UsageError
 from engine.store.board_columns import BoardColumn, Unit
+from engine.store.studies import STUDIES_OF_RUN
 
 MOST_SCORES = 50
 """Scores in one statement: SQLite joins at most 64 tables."""
@@ -24,7 +25,7 @@ _EXPRESSIONS = {
     "run": "e.run_id",
     "model": "e.model",
     "state": "r.state",
-    "study": "r.study",
+    "study": STUDIES_OF_RUN.format(run="e.run_id", own="r.study"),
     "tags": "t.tags",
     "notes": "CASE WHEN r.id IS NOT NULL THEN COALESCE(o.notes, 0) END",
     "backend": "COALESCE(r.backend, e.backend)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from engine.store.studies import STUDIES_OF_RUN
 from engine.types import Split
 
 SCORES = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "mcc", "auroc")
@@ -19,6 +20,7 @@ _COLUMNS = (
     "dataset_fingerprint",
     "question",
     "prompt",
+    "prompt_text",
     "split",
     "split_fingerprint",
     "evaluation",
@@ -44,7 +46,7 @@ _COLUMNS = (
 )
 
 # A subject is a run or a reference model. Memory is torch's own: NVML counts the whole card, others' processes too.
-_ROWS = """
+_ROWS = f"""
 WITH newest AS (
   SELECT MAX(id) AS id
   FROM evaluations
@@ -55,18 +57,21 @@ WITH newest AS (
     CASE WHEN json_valid(protocol) THEN json_extract(protocol, '$.quantization') END
 )
 SELECT e.run_id, COALESCE(r.name, e.name), e.reference, e.model, e.dataset, e.dataset_fingerprint, e.question,
-       e.prompt, e.split, e.split_fingerprint, e.id, e.cases_fingerprint, e.protocol_fingerprint,
+       e.prompt,
+       -- named wordings have the text of their name
+       CASE WHEN e.prompt = 'own' AND json_valid(e.protocol) THEN json_extract(e.protocol, '$.prompt_text') END,
+       e.split, e.split_fingerprint, e.id, e.cases_fingerprint, e.protocol_fingerprint,
        e.clean_protocol_fingerprint, e.degradation, e.n, e.errors, e.unparseable, e.cut_off,
        e.threshold, e.threshold_source, e.seconds_per_image, e.tokens_per_second,
        COALESCE(r.backend, e.backend),
        COALESCE(r.quantization, CASE WHEN json_valid(e.protocol) THEN json_extract(e.protocol, '$.quantization') END),
-       r.study, r.train_seconds, r.samples_per_second,
+       {STUDIES_OF_RUN.format(run="e.run_id", own="r.study")}, r.train_seconds, r.samples_per_second,
        CASE WHEN r.id IS NULL
          THEN COALESCE(e.peak_vram_reserved_bytes, e.peak_vram_allocated_bytes)
          ELSE COALESCE(r.peak_vram_reserved_bytes, r.peak_vram_allocated_bytes) END,
        CASE WHEN r.id IS NULL THEN e.peak_rss_bytes ELSE r.peak_rss_bytes END
 FROM newest JOIN evaluations e ON e.id = newest.id LEFT JOIN runs r ON r.id = e.run_id
-"""
+"""  # noqa: S608 - literals
 
 _MARKS = """
 SELECT evaluation_id, kind, scope, detail FROM marks
@@ -92,11 +97,12 @@ def rows(
     """One dict a subject, question, split and pair of fingerprints; the newest succeeded evaluation counts.
 
     Keys: those of `_COLUMNS`; then every score of scope `all` by name, with `_low` and `_high` (95 % interval) and
-    `_n`; `marks`, a list of what to know before believing the row ({kind, scope, detail}). Rows of degraded images
-    (`degradation`) belong to the ranking whose `protocol_fingerprint` is their `clean_protocol_fingerprint`, but are
-    not ranked in it. `run` is None and `reference` set for a reference row; `peak_*`, `train_seconds` and
-    `samples_per_second` are those of the training of a run, and of the evaluation for a reference row. Reference rows
-    come first, then by balanced accuracy, best first; rows without one last.
+    `_n`; `prompt_text`, the wording where it is the user's own (untrusted text), else None; `marks`, a list of what to
+    know before believing the row ({kind, scope, detail}). Rows of degraded images (`degradation`) belong to the ranking
+    whose `protocol_fingerprint` is their `clean_protocol_fingerprint`, but are not ranked in it. `run` is None and
+    `reference` set for a reference row; `peak_*`, `train_seconds` and `samples_per_second` are those of the training of
+    a run, and of the evaluation for a reference row. Reference rows come first, then by balanced accuracy, best first;
+    rows without one last.
     """
     parameters = {"question": question, "split": None if split is None else split.value, "dataset": dataset}
     # 10,000 rows are wanted within 0.3 s, so the keys are made once and not for every score.

@@ -9,13 +9,20 @@ from __future__ import annotations
 import sqlite3
 
 from engine.errors import StoreError
-from engine.store import schema_0001_core, schema_0002_studies, schema_0003_workbench, schema_0004_evidence
+from engine.store import (
+    schema_0001_core,
+    schema_0002_studies,
+    schema_0003_workbench,
+    schema_0004_evidence,
+    schema_0005_studies,
+)
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("0001_core", schema_0001_core.STATEMENTS),
     ("0002_studies", schema_0002_studies.STATEMENTS),
     ("0003_workbench", schema_0003_workbench.STATEMENTS),
     ("0004_evidence", schema_0004_evidence.STATEMENTS),
+    ("0005_studies", schema_0005_studies.STATEMENTS),
 )
 """Name and statements of each migration. Append only: an applied one is never edited, removed or moved."""
 

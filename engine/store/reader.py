@@ -31,6 +31,7 @@ from engine.store.records import (
     SampleRow,
     StudyRow,
 )
+from engine.store.studies import StudyReads
 from engine.store.views import JOBS
 from engine.types import ACTIVE, ENDED, DatasetRecord, Event, JobKind, Prediction, Score, Split, State
 from engine.workspace import Workspace
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 
-class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads):
+class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads, StudyReads):
     """Reads runs.db and can't change it; a context manager, to be used from the thread that opened it."""
 
     def __init__(self, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -83,7 +84,10 @@ class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads):
 
     def runs(self, states: Iterable[State] = (), *, study: str | None = None, limit: int = -1) -> list[RunRow]:
         """Runs, newest first; of some states only, of one study only, at most `limit` (-1: all)."""
-        where, parameters = _where(state=tuple(states), study=study)
+        where, parameters = _where(state=tuple(states))
+        if study is not None:  # those of others that it has reused are its own as well
+            where += " AND (study = ? OR id IN (SELECT run_id FROM study_runs WHERE study = ?))"
+            parameters = (*parameters, study, study)
         return self._records(RunRow, "runs", f"{where} ORDER BY id DESC LIMIT ?", (*parameters, limit))
 
     def run(self, id_or_name: int | str) -> RunRow:

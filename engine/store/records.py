@@ -157,12 +157,26 @@ class EvaluationRow:
         """Name of the subject, with what was done to the images; untrusted text."""
         return self.name + degradation_words(self.degradation)
 
+    @property
+    def images(self) -> str:
+        """Which images were shown, such as `grey images`; "" where they were as they are. Untrusted text."""
+        return images_shown(self.degradation)
+
 
 def degradation_words(degradation: str | None) -> str:
     """What was done to the images, to stand behind a name; "" for nothing."""
-    if degradation is None:
+    return f" on {images_shown(degradation)}" if degradation else ""
+
+
+def images_shown(degradation: str | None) -> str:
+    """Which images were shown: `grey images`, `images with speckle, severity 2`; "" where they were as they are."""
+    if not degradation:
         return ""
-    return " on grey images" if degradation == BLANK else f" on images with {degradation}"
+    if degradation == BLANK:
+        return "grey images"
+    kind, _, severity = degradation.partition(":")
+    words = kind.replace("_", " ")
+    return f"images with {words}, severity {severity}" if severity else f"images with {words}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.filtering import Kind
 from engine.store.filter_sql import Condition, FilterColumn, filter_condition
+from engine.store.studies import STUDIES_OF_RUN
 
 _TAGS = "(SELECT GROUP_CONCAT(tag, ', ') FROM tags WHERE run_id = runs.id)"
 _COLUMNS = {
@@ -14,7 +15,7 @@ _COLUMNS = {
     "model": FilterColumn("model"),
     "backend": FilterColumn("backend"),
     "device": FilterColumn("device"),
-    "study": FilterColumn("study"),
+    "study": FilterColumn(STUDIES_OF_RUN.format(run="runs.id", own="study"), Kind.TAGS),
     "tags": FilterColumn(_TAGS, Kind.TAGS),
     "loss": FilterColumn("final_loss", Kind.NUMBER),
     "steps": FilterColumn("step", Kind.NUMBER),

@@ -10,7 +10,8 @@ SELECT 'training' AS kind, id, name, state, priority, queued_at, ended_at, host,
 FROM runs
 UNION ALL
 SELECT 'evaluation', e.id, COALESCE(r.name, e.name) || CASE WHEN e.degradation = 'blank' THEN ' on grey images'
-         WHEN e.degradation IS NOT NULL THEN ' on images with ' || e.degradation ELSE '' END,
+         WHEN e.degradation IS NOT NULL  -- as `records.degradation_words` says it: `speckle, severity 2`
+           THEN ' on images with ' || REPLACE(REPLACE(e.degradation, '_', ' '), ':', ', severity ') ELSE '' END,
        e.state, e.priority, e.queued_at, e.ended_at, e.host, e.device,
        e.pid, e.process_start, e.heartbeat, 'outputs/evaluations/' || e.id, e.run_id, r.state, e.after_run,
        CASE WHEN e.run_id IS NOT NULL THEN 'run ' || e.run_id

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RecipeError
+from engine.errors import RecipeError, StudyError
 from engine.recipe import Recipe, find_recipe, load_recipe, parse_recipe, recipe_json
-from engine.study.models import Arm
+from engine.recipe.text import clean
+from engine.study.cell_rules import cell_problems
+from engine.study.models import SEED_KEY, Arm
 from engine.study.scaled import Scaled
-
-SEED_KEY = "training.seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ def expand(scaled: Scaled, workspace_root: Path) -> list[Cell]:
     Raises:
         RecipeError: the base recipe cannot be read, or arms make recipes that are not valid; every fault of every arm
             is named.
+        StudyError: two arms are one and the same, or a decision asks for what they do not have.
     """
-    base = load_recipe(find_recipe(scaled.scale.recipe, workspace_root))
+    base = _base(scaled, workspace_root)
     cells: list[Cell] = []
     problems: list[str] = []
     for name, arm in scaled.arms.items():
@@ -63,7 +64,20 @@ def expand(scaled: Scaled, workspace_root: Path) -> list[Cell]:
                 break
     if problems:
         raise RecipeError(f"study {scaled.key}", problems)
+    faults = cell_problems(scaled, cells)
+    if faults:
+        raise StudyError(f"study {scaled.key}", faults)
     return cells
+
+
+def _base(scaled: Scaled, workspace_root: Path) -> Recipe:
+    try:
+        path = find_recipe(scaled.scale.recipe, workspace_root)
+    except (OSError, RuntimeError) as error:
+        # A name that no file can have, or the home of a user who is not there (`~somebody`).
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise StudyError(f"study {scaled.key}", [f"scales.{scaled.name}.recipe: {clean(str(reason))}"]) from error
+    return load_recipe(path)
 
 
 def targets_of(scaled: Scaled, cell: Cell) -> list[Target]:
@@ -85,10 +99,10 @@ def targets_of(scaled: Scaled, cell: Cell) -> list[Target]:
 
 
 def _cell(scaled: Scaled, base: Recipe, name: str, arm: Arm, number: int) -> Cell:
-    seed = base.training.seed
-    changes: dict[str, Any] = {**scaled.scale.set, **arm.set}
-    seed = int(changes.get(SEED_KEY, seed)) + number
-    changes[SEED_KEY] = seed
+    changes: dict[str, Any] = {SEED_KEY: base.training.seed, **scaled.scale.set, **arm.set}
+    first, seed = changes[SEED_KEY], number
+    if isinstance(first, int) and not isinstance(first, bool):  # what is no number is left for the recipe to refuse
+        changes[SEED_KEY] = seed = first + number
     mapping = _changed(json.loads(recipe_json(base)), changes)
     mapping["name"] = run_name(scaled, name, seed)
     mapping["description"] = f"{scaled.study.title}: {arm.note or name}"

@@ -19,7 +19,8 @@ class FoundCell:
     run: RunRow | None
     """The run that has trained it, or is going to; None for an untuned arm, and where there is none yet."""
     measured: Mapping[Target, EvaluationRow]
-    """The newest evaluation of each target, in whatever state; those of the untuned model for an untuned arm."""
+    """The evaluation of each target that counts: the newest that has succeeded, else one on its way, else one that
+    broke; never a cancelled one. Those of the untuned model for an untuned arm."""
 
 
 @dataclass(frozen=True, slots=True)

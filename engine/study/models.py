@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from engine.recipe.models import QuestionId
 
+SEED_KEY = "training.seed"
+"""The recipe key that the study itself counts up from, seed by seed."""
+
 Value = bool | int | float | str | list[bool | int | float | str]
 """What a recipe key may be set to."""
 
@@ -31,7 +34,11 @@ DecisionKind = Literal["better", "non_inferior", "at_least", "each"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 ArmName = Annotated[str, StringConstraints(max_length=50, pattern=r"^[\p{L}\p{N}][\p{L}\p{N} ,.+&/()%-]*$")]
+"""Letters, digits and a few signs: a name stands in names of runs, tables and plots."""
 ScaleName = Annotated[str, StringConstraints(max_length=20, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+QUESTION = "{question}"
+"""Stands for each question in the arms of a decision."""
 
 REFERENCE_WORDS = ("majority", "majority_by_view", "shuffled", "untuned")
 """Names by which a decision holds an arm against a reference row; no arm may have one of them."""
@@ -114,7 +121,7 @@ class Scale(BaseModel):
 
     model_config = _STRICT
 
-    recipe: str = Field(min_length=1, description="Preset or file of the base recipe.")
+    recipe: str = Field(min_length=1, max_length=200, description="Preset or file of the base recipe.")
     machine: str = Field(default="", max_length=200, description="What it takes, in words.")
     note: str = Field(default="", max_length=600, description="What is smaller or other than in the full study.")
     set: Mapping[str, Value] = Field(default_factory=dict, description="Recipe keys of all arms, dotted.")

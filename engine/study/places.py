@@ -29,7 +29,10 @@ def find_study(name_or_path: str | Path, workspace_root: Path) -> Path:
     known = study_files(workspace_root)
     if given in known:
         return known[given]
-    path = Path(given).expanduser()
+    try:
+        path = Path(given).expanduser()
+    except RuntimeError:  # `~NAME` of somebody who is not known here
+        path = Path(given)
     for candidate in (path, Path(workspace_root) / path):
         if candidate.is_file():
             return candidate

@@ -50,6 +50,11 @@ class ArmFigure:
     reference: bool = False
     """Majority, untuned model: no arm of the study."""
 
+    @property
+    def untuned(self) -> bool:
+        """Whether nothing was trained for it, so that it has no seeds: the base model as it is."""
+        return bool(self.seeds) and all(each.run_id is None for each in self.seeds)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -72,6 +77,10 @@ class Answer:
     """By Holm over all tests of the study."""
     family: int = 1
     """How many tests p is adjusted for."""
+    bound: float | None = None
+    """What the interval is held against: minus the margin for non_inferior, the threshold for at_least."""
+    waiting: bool = False
+    """Whether something that it needs has not been measured yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,8 @@ class StudyResult:
     """Looks at the test split of this dataset so far, by anybody."""
     evaluations: tuple[int, ...]
     """Ids of all evaluations that went into it: the same ids give the same result."""
+    notes: tuple[str, ...] = ()
+    """How figures and answers were come by: what they are adjusted for, and what their intervals hold."""
 
     @property
     def complete(self) -> bool:

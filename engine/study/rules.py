@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
+from pydantic import TypeAdapter, ValidationError
+
+from engine.data.augmentation.degrading import DEGRADATIONS, SEVERITIES
 from engine.recipe.fields import recipe_fields
-from engine.recipe.text import clean, quoted
-from engine.study.models import REFERENCE_WORDS, Arm, Decision, Study, Value
-from engine.study.scaled import Scaled, scaled
+from engine.recipe.text import clean, quoted, shown
+from engine.study.models import QUESTION as QUESTION
+from engine.study.models import REFERENCE_WORDS, SEED_KEY, Arm, ArmName, Decision, Measured, Study, Value
+from engine.study.scaled import Scaled, matrix_arms, scaled
 
-QUESTION = "{question}"
-"""Stands for each question in the arms of a decision."""
+MOST_ARMS = 200
+"""More of them at one scale are no study, but a mistake in a matrix."""
 
-FREE = frozenset({"training.seed"})
-"""Keys that the study itself sets."""
+LONGEST_NUMBER = 64
+"""Bits; no recipe key holds a longer one, and Python refuses to print very long ones."""
 
 FIXED = frozenset({"name", "description", "evaluation.splits"})
 """Keys that no arm may set: the study names its runs, and queues its own evaluations."""
 
+SHARED = frozenset({"data.dataset", "evaluation.limit"})
+"""Keys that a scale may set, and no arm: all arms are measured on the same images."""
+
 
 def study_problems(study: Study) -> list[str]:
     """All faults of a file whose single values are valid, each with the place where it stands."""
-    problems: dict[str, None] = {}
+    problems = dict.fromkeys(_measured(study.measure))
+    of_matrix = list(_matrix(study))
+    if of_matrix:  # its arms cannot be made, or not be named
+        return [*problems, *of_matrix]
     for name in study.scales:
         whole = scaled(study, name)
         own = study.scales[name]
@@ -36,10 +47,71 @@ def study_problems(study: Study) -> list[str]:
     return list(problems)
 
 
+def _measured(measure: Measured) -> Iterator[str]:
+    """Degraded images that there are not, or that would be measured twice."""
+    for kind in measure.degradations:
+        if kind not in DEGRADATIONS:
+            near = get_close_matches(kind[:60], DEGRADATIONS, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            yield f"measure.degradations: found {shown(kind)}; {hint}kinds: {quoted(DEGRADATIONS)}"
+    for severity in measure.severities:
+        if severity not in SEVERITIES:
+            yield f"measure.severities: found {shown(severity)}; there are {', '.join(map(str, SEVERITIES))}"
+    if measure.degradations and not measure.severities:
+        yield "measure.severities: is empty, so no degraded image would be measured"
+    for key, values in (("degradations", measure.degradations), ("severities", measure.severities)):
+        if len(set(values)) < len(values):
+            yield f"measure.{key}: found something twice"
+
+
+def _matrix(study: Study) -> Iterator[str]:
+    """Why the arms of a matrix cannot be made; looked at before they are, because there may be billions."""
+    if not study.matrix:
+        return
+    for key, values in study.matrix.items():
+        if not values:
+            yield f"matrix.{clean(key)}: has no values"
+        for value in filter(_is_too_long, values):
+            yield f"matrix.{clean(key)}: found {shown(value)}, which no key can hold"
+            return
+    count = math.prod((len(study.arms) or 1, *map(len, study.matrix.values())))
+    if count > MOST_ARMS:
+        yield f"matrix: makes more than {MOST_ARMS} arms; leave out values, or write the arms that matter"
+        return
+    names = matrix_arms(study.arms, study.matrix)
+    if len(names) < count:
+        yield "matrix: two combinations have the same name; write them as arms"
+    for name in names:
+        if not _is_name(name):
+            yield (
+                f"matrix: {clean(name)} cannot be the name of an arm (at most 50 letters, digits and ,.+&/()%-); "
+                "write these combinations as arms"
+            )
+            return
+
+
+def _is_name(name: str) -> bool:
+    try:
+        TypeAdapter(ArmName).validate_python(name)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_too_long(value: Value) -> bool:
+    numbers: Iterable[object] = value if isinstance(value, list) else [value]
+    return any(isinstance(number, int) and number.bit_length() > LONGEST_NUMBER for number in numbers)
+
+
 def _arms(whole: Scaled, varies: tuple[str, ...], place: str) -> Iterator[str]:
     if not whole.arms:
         yield f"{place}: a study needs at least one arm; write [arms.NAME], or a [matrix]"
         return
+    if len(whole.arms) > MOST_ARMS:
+        yield f"{place}: more than {MOST_ARMS} arms"
+        return
+    if all(arm.optional for arm in whole.arms.values()):
+        yield f"{place}: every arm is optional, so nothing would be launched"
     for name, arm in whole.arms.items():
         yield from _keys(arm.set, f"{place}.{name}", varies)
     if whole.baseline not in whole.arms:
@@ -60,19 +132,27 @@ def _same(one: Arm, other: Arm) -> bool:
 
 def _keys(values: Mapping[str, Value], place: str, varies: tuple[str, ...] | None) -> Iterator[str]:
     known = {field.key for field in recipe_fields()}
-    for key in values:
-        if key in FIXED:
+    for key, value in values.items():
+        if _is_too_long(value):
+            yield f"{place}: {clean(key)} is {shown(value)}, which no key can hold"
+        elif key in FIXED:
             yield f"{place}: {key} is set by the study itself"
+        elif key == SEED_KEY and varies is not None:
+            yield f"{place}: {key} is set by the study itself, the same for all arms; scales.NAME.set may say the first"
+        elif key in SHARED and varies is not None:
+            yield f"{place}: {key} must be the same for all arms, which are measured on the same images"
         elif key not in known:
             near = get_close_matches(key[:100], known, n=1)
             yield f"{place}: there is no recipe key {clean(key)}" + (f"; did you mean {near[0]}?" if near else "")
-        elif varies is not None and key not in varies and key not in FREE:
+        elif varies is not None and key not in varies:
             allowed = quoted(varies) or "none"
             yield f"{place}: {key} may not differ between arms; add it to varies (now: {allowed}), or set it for all"
 
 
 def _decision(decision: Decision, whole: Scaled, place: str) -> Iterator[str]:
     arms = whole.arms
+    if len(set(decision.questions)) < len(decision.questions):
+        yield f"{place}: questions has one of them twice"
     if decision.kind == "each":
         if decision.arm:
             yield f"{place}: kind each asks about every arm, so arm must be left out"

@@ -40,7 +40,7 @@ def scaled(study: Study, name: str) -> Scaled:
     scale = study.scales[name]
     arms = dict(scale.arms if scale.arms is not None else study.arms)
     if scale.arms is None:
-        arms = _with_matrix(arms, study.matrix)
+        arms = matrix_arms(arms, study.matrix)
     baseline = study.baseline if scale.baseline is None else scale.baseline
     return Scaled(
         study=study,
@@ -53,19 +53,24 @@ def scaled(study: Study, name: str) -> Scaled:
     )
 
 
-def _with_matrix(arms: Mapping[str, Arm], matrix: Mapping[str, list[Value]]) -> dict[str, Arm]:
-    """Every arm with every combination of the matrix; the combinations alone where there are no arms."""
+def matrix_arms(arms: Mapping[str, Arm], matrix: Mapping[str, list[Value]]) -> dict[str, Arm]:
+    """Every arm with every combination of the matrix; the combinations alone where there are no arms.
+
+    A matrix that is too large, or makes a name twice, is refused by `rules` before it comes here.
+    """
     if not matrix:
         return dict(arms)
     combinations = [dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values())]
     found = {}
     for name, arm in (arms or {"": Arm()}).items():
         for changes in combinations:
-            words = ", ".join(f"{key.rpartition('.')[2]} {_word(value)}" for key, value in changes.items())
+            words = ", ".join(_words(key.rpartition(".")[2], value) for key, value in changes.items())
             label = f"{name}, {words}" if name else words
             found[label] = arm.model_copy(update={"set": {**arm.set, **changes}})
     return found
 
 
-def _word(value: Value) -> str:
-    return value if isinstance(value, str) else json.dumps(value).strip("[]")
+def _words(key: str, value: Value) -> str:
+    """`loss cross entropy`: a key and its value as a part of a name, which holds no underscore or quotation mark."""
+    text = value if isinstance(value, str) else json.dumps(value).strip("[]")
+    return f"{key} {text}".replace("_", " ").replace('"', "")

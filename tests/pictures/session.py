@@ -1,4 +1,4 @@
-"""Takes the pictures of a real session: dataset, launch, live run, its end, leaderboard.
+"""Takes the pictures of a real session: dataset, launch, live run, its end, leaderboard, studies.
 
     .venv/bin/python tests/pictures/session.py FOLDER [PRESET]
 
@@ -95,6 +95,9 @@ async def session(workspace: api.Workspace, folder: Path, preset: str) -> None:
         await pilot.press("escape", "5")
         await pilot.pause(3.0)
         take(app, folder, "leaderboard")
+        await pilot.press("6")
+        await pilot.pause(3.0)
+        take(app, folder, "studies")
     ended = run()
     facts = {
         "state": ended.state,

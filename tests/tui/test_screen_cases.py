@@ -314,7 +314,7 @@ async def test_the_leaderboard_and_the_run_screen_lead_here(workspace: Workspace
         assert cases_of(pilot).wanted.evaluation == 2
         open_run_cases(pilot.app, 1)  # type: ignore[arg-type]
         await until(pilot, lambda: isinstance(pilot.app.screen, Choose), "which of several")
-        await until(pilot, lambda: "blank images" in screen_text(pilot.app), "the control is among them")
+        await until(pilot, lambda: "grey images" in screen_text(pilot.app), "the control is among them")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, CasesScreen), "the chosen one")
         with Writer.open(workspace) as writer:

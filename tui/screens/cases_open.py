@@ -59,5 +59,5 @@ def _choose(workbench: Workbench, rows: Sequence[api.EvaluationRow]) -> None:
 
 
 def _words(row: api.EvaluationRow) -> str:
-    shown = f"{row.degradation} images" if row.degradation else f"prompt {row.prompt}" if row.prompt else ""
+    shown = row.images if row.degradation else f"prompt {row.prompt}" if row.prompt else ""
     return ", ".join(part for part in (row.dataset, f"{row.n or 0} cases", shown, f"evaluation {row.id}") if part)

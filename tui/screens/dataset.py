@@ -28,7 +28,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 
 NEEDS_IMAGES = (
-    *("filter", "views", "view", "answers", "problems", "enlarge", "raw"),
+    *("filter", "views", "view", "answers", "problems", "enlarge", "raw", "changes"),
     *("sort", "reverse", "datasets", "check_files", "list_problems", "check_images", "quality"),
 )
 """Actions without a meaning where there is no dataset."""
@@ -49,6 +49,7 @@ class DatasetScreen(DatasetTasks, DatasetCheck, WorkbenchScreen):
         Binding("v", "views", "View", id="dataset.views", tooltip="Choose a view"),
         Binding("b", "answers", "Answers", id="dataset.answers", tooltip="How often each answer occurs, Q1 to Q8"),
         Binding("p", "problems", "Problems", id="dataset.problems", tooltip="Only images that cannot be used, or all"),
+        Binding("e", "changes", "Effects", id="dataset.changes", tooltip="What augmentation makes of this image"),
         Binding("z", "enlarge", "Enlarge", id="dataset.enlarge", tooltip="The picture alone, and back"),
         Binding("w", "raw", "Raw", id="dataset.raw", tooltip="Grey levels as in the file, or stretched"),
         Binding("escape", "shrink", "Back", show=False, id="dataset.shrink", tooltip="From the picture to the list"),
@@ -70,6 +71,7 @@ class DatasetScreen(DatasetTasks, DatasetCheck, WorkbenchScreen):
         self._data = DatasetData()
         self._asked = Wanted()
         self._at, self._forward = 0, True
+        self._change = ""
 
     def body(self) -> Iterable[Widget]:
         """Views, images and the chosen one beside each other, and the line of the filter."""
@@ -189,6 +191,17 @@ class DatasetScreen(DatasetTasks, DatasetCheck, WorkbenchScreen):
     def action_raw(self) -> None:
         """Grey levels as they are in the file, or stretched."""
         self._pane.toggle_raw()
+
+    def action_changes(self) -> None:
+        """What augmentation and degradation make of this image, beginning with the change looked at last."""
+        items, images, at = self._images.items, self._data.images, self._images_table.cursor
+        if images is not None and at < len(items):
+            from tui.screens.dataset_changes import ChangesScreen
+
+            self.app.push_screen(ChangesScreen(items[at], images.root, self._change, self._remember_change))
+
+    def _remember_change(self, choice: str) -> None:
+        self._change = choice
 
     # ----- views
 

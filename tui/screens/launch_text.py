@@ -89,6 +89,7 @@ def plan_facts(plan: api.LaunchPlan) -> list[tuple[str, str]]:
         ("model", plan.recipe.model.id),
         ("images", images),
         ("training", f"{plan.training_samples:,} samples: {', '.join(plan.recipe.data.questions)}"),
+        *([("balance", plan.balance)] if plan.balance else []),
         ("views", views_words(plan.training_views)),
         ("steps", f"{plan.steps:,} of {at_once} samples, {api.number(passes)} passes"),
         ("evaluations", "\n".join(plan.evaluations) or "none after the training"),

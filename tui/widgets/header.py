@@ -50,7 +50,9 @@ class Header(CellWidget):
         parts: list[tuple[str, Style]] = []
         used = 0
         for key, label, active in self._labels(room):
-            piece = f" {key} {label} " if label else f" {key} "
+            # Where there is little room, one space stands between two names; the active one keeps both.
+            tight = label and not active and self._tight > room
+            piece = f" {key} {label}" if tight else f" {key} {label} " if label else f" {key} "
             if used + len(piece) > room:
                 break
             if active:
@@ -63,18 +65,28 @@ class Header(CellWidget):
     def _status_for(self, width: int) -> str:
         """The status; of a long one the last parts, which matter most, so that the tabs keep their names."""
         parts = self._status[0].split(" · ")
-        needed = sum(len(key) + len(short) + 3 for key, _, short in self._tabs)
-        while len(parts) > 1 and needed + width_of(" · ".join(parts)) + 1 > width:
+        while len(parts) > 1 and self._tightest + width_of(" · ".join(parts)) + 1 > width:
             parts = parts[1:]
         return cut(" · ".join(parts), max(0, width * 3 // 5)) + " "
+
+    @property
+    def _tight(self) -> int:
+        """Cells of all tabs by their short titles, with a space on both sides of each."""
+        return sum(len(key) + len(short) + 3 for key, _, short in self._tabs)
+
+    @property
+    def _tightest(self) -> int:
+        """The same with one space between two of them."""
+        return self._tight - max(0, len(self._tabs) - 1)
 
     def _labels(self, room: int) -> list[tuple[str, str, bool]]:
         """Key, words and whether active, of every tab: in full, in short, or as numbers, whatever fits."""
         full = [(key, title, title == self._active) for key, title, _ in self._tabs]
         short = [(key, words, title == self._active) for key, title, words in self._tabs]
-        for labels in (full, short):
-            if sum(len(key) + len(words) + 3 for key, words, _ in labels) <= room:
-                return labels
+        if sum(len(key) + len(words) + 3 for key, words, _ in full) <= room:
+            return full
+        if self._tightest <= room:
+            return short
         return [(key, words if active else "", active) for key, words, active in short]
 
     def _second(self, width: int) -> Strip:

@@ -9,15 +9,15 @@ from engine.reporting.document.blocks import Row, Table
 from engine.reporting.model import Pair, Report
 from engine.reporting.names import (
     cut,
+    difference_text,
     interval_text,
     main_measures,
     measure_title,
     other_measures,
-    signed,
+    p_cell,
     subject_title,
 )
 from engine.reporting.subject import Matrix, Subject
-from engine.scoring.verdicts import p_text
 from engine.text import one_line
 from engine.types import Outcome, Reference
 
@@ -82,10 +82,10 @@ def pairs_table(pairs: Sequence[Pair]) -> Table:
         Row(
             [
                 pair.second,
-                UNKNOWN if pair.difference is None else _difference(pair.difference, pair.low, pair.high),
+                UNKNOWN if pair.difference is None else difference_text(pair.difference, pair.low, pair.high),
                 f"{pair.fixed:,} / {pair.broken:,}",
-                UNKNOWN if pair.mcnemar_p is None else _p(pair.mcnemar_p),
-                UNKNOWN if pair.p_adjusted is None else _p(pair.p_adjusted),
+                UNKNOWN if pair.mcnemar_p is None else p_cell(pair.mcnemar_p),
+                UNKNOWN if pair.p_adjusted is None else p_cell(pair.p_adjusted),
                 pair.standing,
             ]
         )
@@ -195,15 +195,3 @@ def costs_table(report: Report) -> Table:
         "Time and memory. Samples a second and memory are those of the training (of the measurement for the base)."
     )
     return Table(caption, heads, rows, words=(7,))
-
-
-def _p(p: float) -> str:
-    return p_text(p).removeprefix("p = ").removeprefix("p ")
-
-
-def _difference(value: float, low: float | None, high: float | None) -> str:
-    """`+0.12 (0.05 to 0.19)`; three decimals where two would hide it."""
-    decimals = 2 if abs(value) >= 0.1 else 3
-    if low is None or high is None:
-        return signed(f"{value:+.{decimals}f}")
-    return f"{signed(f'{value:+.{decimals}f}')} ({signed(f'{low:.{decimals}f}')} to {signed(f'{high:.{decimals}f}')})"

@@ -84,7 +84,8 @@ def drawn(
     from matplotlib.figure import Figure
 
     with _settings(name):
-        figure = Figure(figsize=size, layout="constrained")
+        # Laid out at the resolution of the PNG: at another one letters are narrower, and the last would be cut off.
+        figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
         # Laid out once for both files: that is half of the time, and both look the same.

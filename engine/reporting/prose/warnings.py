@@ -62,7 +62,7 @@ def warnings(report: Report) -> list[MarkWarning]:
     keys = sorted(found, key=lambda key: order.index(key[0]) if key[0] in order else len(order))
     every = [subject_title(run) for run in report.runs]
     return [
-        MarkWarning(kind, tuple(names), _who(names, every), _sentence(kind), detail, kind in SEVERE)
+        MarkWarning(kind, tuple(names), _who(names, every), mark_sentence(kind), detail, kind in SEVERE)
         for kind, detail in keys
         for names in [found[kind, detail]]
     ]
@@ -80,7 +80,8 @@ def _marked(report: Report) -> Iterable[Subject]:
     yield from (subject for subject in report.references if subject.reference == Reference.BASE)
 
 
-def _sentence(kind: str) -> str:
+def mark_sentence(kind: str) -> str:
+    """What a mark says of a subject, to stand behind its name; untrusted where the kind is not known."""
     known = {str(mark): sentence for mark, sentence in _SENTENCES.items()}
     return known.get(kind, f"marked “{kind}”")
 

@@ -1,0 +1,59 @@
+"""What a launch of a study has to do with a cell: nothing that is done already, or on its way."""
+
+from __future__ import annotations
+
+from engine.api.study_choosing import worn_out
+from engine.api.study_finding import Standing
+from engine.api.study_matching import under_way
+from engine.store.records import RunRow
+from engine.study.expanding import Target, targets_of
+from engine.study.found import FoundCell
+from engine.types import ACTIVE, State
+from engine.workspace import Workspace
+
+
+def launched_cells(standing: Standing) -> list[FoundCell]:
+    """The cells that are wanted now: those of the arms that were named, or all; and of so many seeds."""
+    study = standing.study
+    numbers: dict[str, int] = {}
+    found = []
+    for cell in standing.found.cells:
+        number = numbers[cell.cell.arm] = numbers.get(cell.cell.arm, 0) + 1
+        if number <= study.wanted_seeds and (not study.wanted or cell.cell.arm in study.wanted):
+            found.append(cell)
+    return found
+
+
+def action_of(workspace: Workspace, found: FoundCell, complete: bool) -> str:
+    """What a launch does with a cell, in words; `complete`: everything of it is measured."""
+    run = found.run
+    if found.cell.untuned:
+        return "untuned"
+    if run is None or worn_out(workspace, run, complete):
+        return "train"
+    if run.state == State.SUCCEEDED:
+        return f"reuse run {run.id}"
+    if run.state in ACTIVE or run.state == State.QUEUED:
+        return f"wait for run {run.id} ({run.state})"
+    return f"resume run {run.id}"
+
+
+def worn_words(found: FoundCell, worn: RunRow) -> str:
+    """Why a run of a cell does not count any more, and what does."""
+    run = found.run
+    instead = "another is trained" if run is None or run.id == worn.id else f"run {run.id} counts"
+    return (
+        f"run {worn.id} of {found.cell.arm}, seed {found.cell.seed}, had succeeded, but its adapter went before all "
+        f"of it was measured: {instead} in its place"
+    )
+
+
+def missing_targets(standing: Standing, found: FoundCell) -> list[Target]:
+    """What a cell would still have to be measured on; failed measurements count as missing."""
+    done = {target for target, row in found.measured.items() if under_way(row.state)}
+    return [target for target in targets_of(standing.study.scaled, found.cell) if target not in done]
+
+
+def target_words(target: Target) -> str:
+    """`Q7 on validation`, with what is done to the images."""
+    return f"{target.question} on {target.split}" + (f", {target.degradation}" if target.degradation else "")
