@@ -43,7 +43,7 @@ TABS = (
         "tui.screens.leaderboard:LeaderboardScreen",
         "What they are worth",
     ),
-    Tab("6", "Studies", "Studies", "studies", "tui.screens.studies:StudiesScreen", "The experiments, their answers"),
+    Tab("6", "Studies", "Study", "studies", "tui.screens.studies:StudiesScreen", "The experiments, their answers"),
 )
 
 MODES: dict[str, str | Callable[[], Screen[Any]]] = {tab.mode: tab.load for tab in TABS}

@@ -65,7 +65,7 @@ class Header(CellWidget):
     def _status_for(self, width: int) -> str:
         """The status; of a long one the last parts, which matter most, so that the tabs keep their names."""
         parts = self._status[0].split(" · ")
-        while len(parts) > 1 and self._tightest + width_of(" · ".join(parts)) + 1 > width:
+        while len(parts) > 1 and self._tightest + width_of(" · ".join(parts)) + 2 > width:
             parts = parts[1:]
         return cut(" · ".join(parts), max(0, width * 3 // 5)) + " "
 
