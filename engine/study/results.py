@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+NO_PROBABILITY = "no probability"
+"""Mark of an arm some of whose images AUROC ranks as wrong as can be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

@@ -8,7 +8,7 @@ from engine.reporting.prose.limitations import FEW
 from engine.reporting.prose.warnings import SEVERE, mark_sentence
 from engine.reporting.study.forms import arm_title
 from engine.reporting.study.model import StudyPage
-from engine.study.results import StudyResult
+from engine.study.results import NO_PROBABILITY, StudyResult
 from engine.text import one_line
 
 SHOWN_MISSING = 20
@@ -61,9 +61,15 @@ def _marks(result: StudyResult) -> list[Block]:
     severe = [mark for mark in found if mark in SEVERE]
     order = [*severe, *(mark for mark in found if mark not in severe)]
     return [
-        Callout([Strong(listed(dict.fromkeys(found[mark]))), f": {mark_sentence(mark)}."], severe=mark in severe)
+        Callout([Strong(listed(dict.fromkeys(found[mark]))), f": {_sentence(mark)}."], severe=mark in severe)
         for mark in order
     ]
+
+
+def _sentence(mark: str) -> str:
+    if mark == NO_PROBABILITY:
+        return "some of its images have no probability, and rank as wrong as can be"
+    return mark_sentence(mark)
 
 
 def _few(result: StudyResult) -> list[Block]:

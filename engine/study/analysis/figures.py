@@ -12,11 +12,8 @@ from engine.study.analysis.deciding import deciding_figure
 from engine.study.analysis.material import Material
 from engine.study.analysis.subjects import Subject
 from engine.study.analysis.words import estimate_of, named
-from engine.study.results import ArmFigure, Point, SeedValue, Series, StudyChart
+from engine.study.results import NO_PROBABILITY, ArmFigure, Point, SeedValue, Series, StudyChart
 from engine.types import Outcome, Verdict
-
-NO_PROBABILITY = "no probability"
-"""Mark of an arm some of whose images AUROC ranks as wrong as can be."""
 
 
 def arm_figures(material: Material) -> list[ArmFigure]:
