@@ -49,10 +49,15 @@ _SITUS = re.compile(
     r"\b(?:situs|(?:dextro|levo|laevo|meso)(?:cardia|position|version)\w*|heterotax\w*|isomerism)\b", re.IGNORECASE
 )
 """Findings that consist in which side an organ is on."""
-_STATED_SIDE = re.compile(
-    r"\b(?:to|towards?|on|at)\s(?:the\s|its\s)?(?:left|right)\b(?!\s(?!side\b)[a-z])", re.IGNORECASE
+_ANATOMICAL = re.compile(
+    r"\b(?:left|right)(?:\s?(?:and|or|&|/)\s?(?:left|right))?\s(?:lateral\s(?=ventric)|cerebral\s)?(?:atri\w*|ventric\w*|kidneys?|renal|lungs?|pulmonary|lobes?|"
+    r"hepatic|portal|adrenal\w*|ovar\w*|uterine|umbilical|iliac|carotid|subclavian|hemisphere\w*|hemidiaphragm\w*|"
+    r"femur\w*|femoral|humer\w*|tibia\w*|fibula\w*|radi(?:us|al)|ulna\w*|hands?|foot|feet|arms?|legs?|eyes?|ears?|orbits?|"
+    r"heart|outflow|bundle|coronary)\b",
+    re.IGNORECASE,
 )
-"""`to the left`, `on right side`: a place, unlike `left ventricle`."""
+"""Names of organs, which a mirror does not change: `left ventricle`. Any other side may be a place in the image."""
+_ANY_SIDE = re.compile(r"left|right", re.IGNORECASE)
 
 
 def mirrored_answer(question: str, text: str) -> str | None:
@@ -73,7 +78,7 @@ def mirrored_answer(question: str, text: str) -> str | None:
         return None
     if question == ORIENTATION:
         return _mirrored_orientation(text)
-    return None if _STATED_SIDE.search(text) else text
+    return None if _ANY_SIDE.search(_ANATOMICAL.sub(" ", text)) else text
 
 
 def depends_on_tilt(question: str, text: str) -> bool:
@@ -143,6 +148,11 @@ def _mirrored_report(text: str) -> str | None:
     mirrored = {question: mirrored_answer(question, section) for question, section in sections.items()}
     if any(section is None for section in mirrored.values()):
         return None
+    around = text
+    for section in sections.values():
+        around = around.replace(section, " ", 1) if section else around
+    if _ANY_SIDE.search(around):
+        return None  # a side is told outside of the sections
     old, new = sections.get(ORIENTATION, ""), mirrored.get(ORIENTATION) or ""
     if old == new:
         return text

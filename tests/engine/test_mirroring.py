@@ -256,3 +256,23 @@ def test_an_answer_that_tells_the_tilt_forbids_a_turn(text: str, depends: bool) 
     assert depends_on_tilt("Q2", text) is depends
     assert depends_on_tilt("report", report_text({"Q2": text, "Q7": "Normal"})) is depends
     assert not depends_on_tilt("Q7", text)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Q8", "The head lies left, spine right."),
+        ("Q8", "Head at image left."),
+        ("Q8", "The femur points leftward"),
+        ("Q7", "Abnormal: heart shifted rightwards"),
+        ("Q3", "stomach bubble seen left of the midline"),
+        ("report", "Head to left.\nAnatomical Structures: head\nFetal Orientation: Spine up"),
+    ],
+)
+def test_a_place_in_the_image_forbids_the_mirror_whatever_the_question(question: str, text: str) -> None:
+    assert mirrored_answer(question, text) is None
+
+
+@pytest.mark.parametrize("text", ["left ventricle, right atrium", "Left and right kidneys", "LEFT FEMUR, liver"])
+def test_an_organ_is_called_the_same_in_the_mirror(text: str) -> None:
+    assert mirrored_answer("Q1", text) == text
