@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 
+from engine.api.study_earlier import EarlierUntuned, earlier_untuned, succeeded
 from engine.api.study_files import OpenStudy
-from engine.api.study_finding import Standing, standing_of
-from engine.errors import UsageError
+from engine.api.study_finding import Standing
 from engine.store.reader import Reader
-from engine.store.records import EvaluationRow
 from engine.store.studies import LaunchRow, MemberRun
 from engine.study.decisions import rule_hash
 from engine.study.found import FoundCell
 from engine.study.identity import stored_training_key, training_key
-from engine.study.reading import parse_study
-from engine.study.scaled import scaled
 from engine.types import State
 
 MOST_NAMED = 5
 """Arms or runs that a warning names; of more, their number is told."""
 NOT_BEFOREHAND = "an answer under it was not declared beforehand."
+_CHANGED_AFTER = "What stands there now was not declared beforehand."
 
 
 def history_warnings(standing: Standing) -> tuple[str, ...]:
@@ -32,24 +29,35 @@ def history_warnings(standing: Standing) -> tuple[str, ...]:
     """
     study, members = standing.study, _members(standing.study)
     strays = list(_strays(standing.found.cells, members))
-    gone = _taken_out(standing, members, strays)
+    earlier = earlier_untuned(standing)
+    present = study.whole.arms
+    gone = list(dict.fromkeys(each.arm for each in strays if each.arm not in present and each.measured))
+    trained = {each.arm for each in members}
+    gone += [arm for arm in earlier.changed if arm not in present and arm not in trained]
+    changed = [arm for arm in earlier.changed if arm in present]
     left = [each for each in strays if each.state == State.SUCCEEDED and each.arm not in gone]
-    found = (rule_warning(study, measured_count(standing)), _gone_sentence(gone), _stray_sentence(left))
+    rule = rule_warning(study, _measured_count(standing, earlier))
+    found = (rule, _gone_sentence(gone), _changed_arms_sentence(changed), _stray_sentence(left))
     return tuple(sentence for sentence in found if sentence)
 
 
 def measured_count(standing: Standing) -> int:
     """Evaluations of the study's runs that have ever succeeded, under whatever protocol; controls aside.
 
-    Those of runs that it has used before and those that it would use now, and what its untuned arms are measured by.
+    Those of runs that it has used before and those that it would use now, and what its untuned arms are measured by,
+    or were by an earlier definition.
     Before the first launch, what other studies have measured counts once two arms could have been compared: a run that
     many studies share, such as the baseline, tells nothing of what is declared between arms.
     """
+    return _measured_count(standing, earlier_untuned(standing))
+
+
+def _measured_count(standing: Standing, earlier: EarlierUntuned) -> int:
     cells, study = standing.found.cells, standing.study
-    known = {cell.cell.arm for cell in cells if _succeeded(cell)}
+    known = {cell.cell.arm for cell in cells if succeeded(cell)}
     if not study.launches and len(known) < min(2, len(study.scaled.arms)):
         return 0
-    untuned = {row.id for cell in cells if cell.cell.untuned for row in _succeeded(cell)}
+    untuned = earlier.rows | {row.id for cell in cells if cell.cell.untuned for row in succeeded(cell)}
     runs = {cell.run.id for cell in cells if cell.run is not None} | {each.run_id for each in _members(study)}
     reader = Reader.open_or_none(study.workspace)
     if reader is None:
@@ -144,39 +152,11 @@ def _strays(cells: Sequence[FoundCell], members: Iterable[MemberRun]) -> Iterato
             yield each
 
 
-def _taken_out(standing: Standing, members: Sequence[MemberRun], strays: Iterable[MemberRun]) -> list[str]:
-    """Arms that were measured and are not in the file any more; one that was renamed is still there."""
-    study = standing.study
-    present = study.whole.arms
-    gone = dict.fromkeys(each.arm for each in strays if each.arm not in present and each.measured)
-    trained = {each.arm for each in members}
-    latest = {arm: launch for launch in study.launches for arm in launch.arms}
-    for arm, declared in latest.items():
-        if arm not in present and arm not in trained and _was_measured_untuned(standing, declared, arm):
-            gone[arm] = None
-    return list(gone)
-
-
-def _was_measured_untuned(standing: Standing, launch: LaunchRow, name: str) -> bool:
-    """Whether an arm of an older definition was the untuned model in a way that is measured, and is no cell now."""
-    study = standing.study
-    try:
-        old = scaled(parse_study(launch.definition, f"launch {launch.id}"), study.scale)
-        arm = old.arms.get(name)
-        if arm is None or not arm.untuned:
-            return False  # it was never launched, or no run of it would be missing among the members
-        alone = replace(old, arms={name: arm}, baseline=name, decide=())
-        found = standing_of(study.workspace, replace(study, whole=old, scaled=alone)).found
-    except UsageError:
-        # Of a definition that cannot be read any more it is not known what the arm was. Where it belonged to the
-        # tests, the rule has changed with it, and that is said.
-        return False
-    rows = {row.id for cell in found.cells for row in _succeeded(cell)}
-    return bool(rows - {row.id for cell in standing.found.cells for row in _succeeded(cell)})
-
-
-def _succeeded(cell: FoundCell) -> list[EvaluationRow]:
-    return [row for row in cell.measured.values() if row.state == State.SUCCEEDED]
+def _changed_arms_sentence(arms: Sequence[str]) -> str:
+    if not arms:
+        return ""
+    count = "1 untuned arm was" if len(arms) == 1 else f"{len(arms)} untuned arms were"
+    return f"{count} measured and changed or left out since: {_named(arms)}. {_CHANGED_AFTER}"
 
 
 def _gone_sentence(arms: Sequence[str]) -> str:

@@ -115,7 +115,8 @@ def launch_study(
         queued = queue_cells(workspace, standing, list(zip(cells, plans, strict=True)), priority)
     if start_worker:
         ensure_worker(workspace)
-    notes = [f"{note[0].upper()}{note[1:]}." for cell in cells for note in worn_notes(standing, cell)]
+    notes = [note for cell in cells for note in worn_notes(standing, cell)] + queued.notes
+    notes = [f"{note[0].upper()}{note[1:]}." for note in notes]
     return _launched(replace(standing, study=study), queued, drawn, before, notes)
 
 

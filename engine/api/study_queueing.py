@@ -11,7 +11,7 @@ from engine.api.study_choosing import worn_out
 from engine.api.study_finding import Standing
 from engine.api.study_matching import under_way
 from engine.api.study_planning import PlannedCell
-from engine.api.study_todo import missing_targets
+from engine.api.study_todo import lost_controls, missing_targets
 from engine.jobs.control import resume
 from engine.recipe import recipe_json
 from engine.store.reader import Reader
@@ -37,6 +37,8 @@ class Queued:
     references: list[int] = field(default_factory=list)
     looked: bool = False
     """New looks at the test split are among the evaluations or the reference rows."""
+    notes: list[str] = field(default_factory=list)
+    """What was not queued, and why, a sentence without its stop each; untrusted text."""
 
 
 def queue_cells(
@@ -73,15 +75,18 @@ class _Launch:
 
     def cell(self, found: FoundCell, plan: PlannedCell, controls: Mapping[Target, EvaluationRow]) -> None:
         """Queue what is missing of one cell, but for its references."""
-        measurements = {target: self._measurement(found.cell, plan, target) for target in self._targets(found.cell)}
+        measurements = {target: self._measurement(found, plan, target) for target in self._targets(found.cell)}
         if found.cell.untuned:
             self._untuned(found, measurements)
             return
         run, fresh = self._run(found, plan)
+        lost = "" if fresh else lost_controls(self._workspace, self._standing, found, controls)
+        if lost:
+            self.queued.notes.append(lost)
         wanted = []
         for target, each in measurements.items():
             parts = [(each, found.measured.get(target))]
-            if not target.degradation:
+            if not target.degradation and not lost:
                 # Its control, which takes its threshold and so comes second.
                 parts.append((replace(each, degradation=BLANK), controls.get(target)))
             wanted += [part for part, row in parts if fresh or not self._is_there(row)]
@@ -100,7 +105,7 @@ class _Launch:
             if not arms.isdisjoint(each.arms) and not under_way(each.row.state):
                 self._resume_evaluation(each.row.id, self.queued.references)
         wanted = dict.fromkeys(
-            (found.cell.recipe.model.id, self._measurement(found.cell, plan, target))
+            (found.cell.recipe.model.id, self._measurement(found, plan, target))
             for found, plan in cells
             for target in self._targets(found.cell)
             if not target.degradation
@@ -121,8 +126,12 @@ class _Launch:
         rows += [each.row for each in self._standing.found.references if not arms.isdisjoint(each.arms)]
         waiting = [(JobKind.TRAINING, run.id, run.priority) for run in _runs_of(cells) if run.state == State.QUEUED]
         waiting += [(JobKind.EVALUATION, row.id, row.priority) for row in rows if row.state == State.QUEUED]
-        new = [(JobKind.TRAINING, job, None) for job in self.queued.resumed]
-        new += [(JobKind.EVALUATION, job, None) for job in (*self.queued.evaluations, *self.queued.references)]
+        # What was resumed keeps the priority that it had; of what is new none is known.
+        of_runs = {run.id: run.priority for run in _runs_of(cells)}
+        of_rows = {row.id: row.priority for row in rows}
+        again = (*self.queued.evaluations, *self.queued.references)
+        new = [(JobKind.TRAINING, job, of_runs.get(job)) for job in self.queued.resumed]
+        new += [(JobKind.EVALUATION, job, of_rows.get(job)) for job in again]
         with Writer.open(self._workspace) as writer:
             for kind, job, present in (*waiting, *new):
                 if present is None or present < self._priority:
@@ -133,14 +142,21 @@ class _Launch:
     def _targets(self, cell: Cell) -> list[Target]:
         return targets_of(self._study.scaled, cell)
 
-    def _measurement(self, cell: Cell, plan: PlannedCell, target: Target) -> Measurement:
-        wanted = Measurement.of_recipe(cell.recipe, target.question, Split(target.split), plan.quantization)
+    def _measurement(self, found: FoundCell, plan: PlannedCell, target: Target) -> Measurement:
+        """As it is looked up later: with the quantization that the run was trained with, where that is known."""
+        run = None if found.run is None or self._is_worn(found) else found.run
+        quantization = (run and run.quantization) or plan.quantization
+        wanted = Measurement.of_recipe(found.cell.recipe, target.question, Split(target.split), quantization)
         return replace(wanted, degradation=target.degradation)
+
+    def _is_worn(self, found: FoundCell) -> bool:
+        """Whether another run is trained in place of the one that there is."""
+        return worn_out(self._workspace, found.run, complete=not missing_targets(self._standing, found))
 
     def _run(self, found: FoundCell, plan: PlannedCell) -> tuple[int, bool]:
         """The run of a cell, and whether it is new; one that broke is queued to go on."""
         run, new = found.run, False
-        if run is None or worn_out(self._workspace, run, complete=not missing_targets(self._standing, found)):
+        if run is None or self._is_worn(found):
             run_id, new = self._new_run(found.cell, plan), True
         else:
             run_id = run.id
@@ -152,6 +168,8 @@ class _Launch:
         return run_id, new
 
     def _note_run(self, run_id: int, state: State) -> None:
+        if run_id in (*self.queued.reused, *self.queued.waiting, *self.queued.resumed):
+            return  # arms that differ only in how they are measured share it
         if state == State.SUCCEEDED:
             self.queued.reused.append(run_id)
         elif under_way(state):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,10 +16,10 @@ from engine.api.study_history import added_arms, history_warnings
 from engine.api.study_history import measured_count as measured_count
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow
-from engine.study.expanding import targets_of
+from engine.study.expanding import Target, targets_of
 from engine.study.found import FoundCell
 from engine.study.models import Value
-from engine.types import ACTIVE, State
+from engine.types import ACTIVE, Reference, State
 from engine.workspace import Workspace
 
 
@@ -86,7 +86,7 @@ class StudyState:
     cells: tuple[StudyCell, ...]
     references_done: int
     references: int
-    """Reference rows that there are beside the arms, in whatever state."""
+    """Reference rows that there are beside the arms, in whatever state, and those that finished cells lack."""
     working: bool
     """Something of it is queued or at work, controls and references too."""
     dataset: str
@@ -111,7 +111,12 @@ class StudyState:
 
     @property
     def complete(self) -> bool:
-        """Whether every cell is done."""
+        """Whether every cell is done, and the reference rows that their figures stand beside."""
+        return self.cells_done and self.references_done == self.references
+
+    @property
+    def cells_done(self) -> bool:
+        """Whether every cell is done, whatever stands beside it."""
         return all(cell.stage == Stage.DONE for cell in self.cells)
 
     @property
@@ -142,6 +147,7 @@ def state_of(standing: Standing) -> StudyState:
     study, found = standing.study, standing.found
     problem = dataset_problem(study, found.dataset, standing.record)
     declared = study.scaled.study
+    cells = tuple(_cell(study, cell) for cell in found.cells)
     references = [each.row.state for each in found.references]
     return StudyState(
         name=study.name,
@@ -155,9 +161,9 @@ def state_of(standing: Standing) -> StudyState:
         note=study.scaled.scale.note,
         split=declared.measure.split,
         seeds=study.scaled.seeds,
-        cells=tuple(_cell(study, cell) for cell in found.cells),
+        cells=cells,
         references_done=references.count(State.SUCCEEDED),
-        references=len(references),
+        references=len(references) + len(_lacking_references(standing, cells)),
         working=any(state == State.QUEUED or state in ACTIVE for state in _states(standing)),
         dataset=found.dataset,
         dataset_problem=problem,
@@ -167,6 +173,23 @@ def state_of(standing: Standing) -> StudyState:
         launched=study.launches[0].time if study.launches else None,
         warnings=history_warnings(standing),
     )
+
+
+def _lacking_references(standing: Standing, cells: Sequence[StudyCell]) -> set[tuple[Reference, Target]]:
+    """Reference rows that are not even queued beside cells that are done, as after they were cancelled.
+
+    Arms of one protocol share a row, so that a row which several of them lack is told once.
+    """
+    found = standing.found
+    there = {(each.reference, each.target, arm) for each in found.references for arm in each.arms}
+    done = [each for each, cell in zip(found.cells, cells, strict=True) if cell.stage == Stage.DONE]
+    return {
+        (reference, target)
+        for each in done
+        for target in targets_of(standing.study.scaled, each.cell)
+        for reference in (() if target.degradation else Reference)
+        if (reference, target, each.cell.arm) not in there
+    }
 
 
 def _states(standing: Standing) -> Iterable[State]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from engine.api.study_choosing import worn_out
+from collections.abc import Mapping
+
+from engine.api.study_choosing import has_adapter, worn_out
 from engine.api.study_finding import Standing
 from engine.api.study_matching import under_way
-from engine.store.records import RunRow
+from engine.store.records import EvaluationRow, RunRow
 from engine.study.expanding import Target, targets_of
 from engine.study.found import FoundCell
 from engine.types import ACTIVE, State
@@ -52,6 +54,29 @@ def missing_targets(standing: Standing, found: FoundCell) -> list[Target]:
     """What a cell would still have to be measured on; failed measurements count as missing."""
     done = {target for target, row in found.measured.items() if under_way(row.state)}
     return [target for target in targets_of(standing.study.scaled, found.cell) if target not in done]
+
+
+def lost_controls(
+    workspace: Workspace, standing: Standing, found: FoundCell, controls: Mapping[Target, EvaluationRow]
+) -> str:
+    """Why the grey-image controls that a cell lacks can't be measured any more; "" where they can, or none is lacking.
+
+    Args:
+        workspace: with the adapter of its run.
+        standing: the study.
+        found: the cell; another run is not trained in its place, so all that it has to be measured on is measured.
+        controls: what there is, by target.
+    """
+    run = found.run
+    if run is None or run.state != State.SUCCEEDED or has_adapter(workspace, run):
+        return ""
+    clean = [target for target in targets_of(standing.study.scaled, found.cell) if not target.degradation]
+    if all(target in controls and under_way(controls[target].state) for target in clean):
+        return ""
+    return (
+        f"run {run.id} of {found.cell.arm}, seed {found.cell.seed}, has lost its adapter: its grey-image controls that "
+        "are missing can't be measured any more"
+    )
 
 
 def target_words(target: Target) -> str:

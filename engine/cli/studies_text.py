@@ -43,6 +43,8 @@ def _counts(state: api.StudyState) -> Text:
     text = shown(f"{counts.pop('done', 0)} of {len(state.cells)} done", "bold" if state.complete else "")
     for stage, count in counts.items():
         text.append(", ").append(f"{count} {stage}", style=STAGE_STYLES[stage])
+    if state.cells_done and not state.complete:
+        text.append(f", {state.references_done} of {state.references} reference rows", style="yellow")
     return text
 
 

@@ -8,9 +8,10 @@ other seeds would have changed is told by the spread over seeds, which stands be
 has no width, and would promise a certainty that few images don't give. There it is widened by what nothing seen in n
 images still allows: the upper end of Wilson's interval of 0 of n, n being the images of the smallest class.
 
-Intervals of AUROC are not resampled but those of `areas`, which hold with few images too. Where a threshold was chosen
-on other images, those are resampled as well, apart from the images that are judged; such an interval of a share is
-never narrower than Wilson's.
+Percentile intervals of few images are too narrow as well, so of means and class means the interval is the outer one of
+the percentile interval and that of `class_means`. Intervals of AUROC are not resampled but those of `areas`, which hold
+with few images too. Those of MCC, and of a `contrast`, are percentile intervals alone. Where a threshold was chosen on
+other images, those are resampled as well, apart from the images that are judged.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.scoring.areas import area_interval, difference_interval, mean_placements
+from engine.scoring.class_means import mean_difference_interval, mean_interval
 from engine.scoring.intervals import percentile_interval, wilson
 from engine.scoring.resampling import Resampling
 from engine.scoring.seed_tests import p_value
@@ -97,6 +99,8 @@ def difference(
         ends = difference_interval(mean_placements(left), mean_placements(right))
     else:
         ends = percentile_interval(drawn(right, resampling) - drawn(left, resampling))
+        if left.kind is Kind.MEAN:
+            ends = _outer(ends, mean_difference_interval(left, right))
     low, high = _widened(ends, _smallest(left), (-1.0, 1.0))
     p = p_value(left, right, seed)
     return SeedDifference(first.name, *means, means[1] - means[0], low, high, p, int(both.sum()))
@@ -127,16 +131,18 @@ def _ends(kept: SeedValues, value: float, resampling: Resampling) -> tuple[float
     """The interval of one figure."""
     if kept.kind is Kind.AUROC:
         return area_interval(mean_placements(kept))
-    n = kept.values.shape[1]
-    low, high = wilson(round(value * n), n) if _is_share(kept) else (None, None)
-    if low is not None and high is not None and kept.redrawn is None:
-        return low, high
+    if _is_share(kept) and kept.redrawn is None:
+        n = kept.values.shape[1]
+        low, high = wilson(round(value * n), n)
+        return (0.0 if low is None else low), (1.0 if high is None else high)
     ends = percentile_interval(drawn(kept, resampling))
-    if low is not None and high is not None:
-        return min(low, ends[0]), max(high, ends[1])
-    if value == 1.0 or (value == 0.0 and kept.kind is not Kind.MCC):  # an MCC of 0 is no end of its range
-        return _widened(ends, _smallest(kept), (0.0, 1.0))
-    return ends
+    if kept.kind is Kind.MEAN:
+        return _outer(ends, mean_interval(kept))
+    return _widened(ends, _smallest(kept), (0.0, 1.0)) if value == 1.0 else ends
+
+
+def _outer(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return min(one[0], other[0]), max(one[1], other[1])
 
 
 def _is_share(values: SeedValues) -> bool:

@@ -16,6 +16,7 @@ from engine.scoring.figure_names import FIGURES, check_figure
 from engine.study.identity import training_key
 from engine.study.models import QUESTION, REFERENCE_WORDS, Decision
 from engine.study.scaled import Scaled
+from engine.study.scaled import scaled as all_arms
 
 if TYPE_CHECKING:
     from engine.study.expanding import Cell
@@ -43,13 +44,14 @@ def _twins(cells: Sequence[Cell]) -> Iterator[str]:
     """Arms that say something else and do the same, such as one that spells out a default."""
     known: dict[str, Cell] = {}
     for cell in cells:
-        twin = known.setdefault(_what_is_done(cell), cell)
+        twin = known.setdefault(what_is_done(cell), cell)
         if twin.arm != cell.arm:
             same = "measurement" if cell.untuned else "run"
             yield f"arms {clean(twin.arm)} and {clean(cell.arm)} are the same {same}; an arm must differ in something"
 
 
-def _what_is_done(cell: Cell) -> str:
+def what_is_done(cell: Cell) -> str:
+    """What a cell trains and how it is measured, as text: the same for cells that only say it in other words."""
     values = recipe_values(cell.recipe)
     measured = {key: value for key, value in values.items() if key.startswith("evaluation.")}
     if cell.untuned:  # nothing is trained, so what training would be like says nothing
@@ -83,10 +85,12 @@ def _decision(
     place: str,
 ) -> Iterator[str]:
     every = list(dict.fromkeys(each for asked in questions.values() for each in asked))
-    judged = asked = False
+    judged = asked = waiting = False
+    whole = all_arms(scaled.study, scaled.name).arms
     for question in decision.questions or every:
         names = _named(decision, scaled, question)
         if not all(name in questions or name in REFERENCE_WORDS for name in names):
+            waiting |= all(name in whole or name in REFERENCE_WORDS for name in names)
             continue  # an arm that is left out is judged once it is asked for
         judged = True
         lacking = [name for name in names if question not in questions.get(name, (question,))]
@@ -101,6 +105,8 @@ def _decision(
                 yield f"{place}: {fault}"
     if judged and not asked and not decision.questions:
         yield f"{place}: the arms that it compares have no question in common"
+    if not judged and not waiting and not decision.questions:
+        yield f"{place}: for none of the questions that are asked it names arms that there are"
 
 
 def _named(decision: Decision, scaled: Scaled, question: str) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from engine.data.augmentation.degrading import DEGRADATIONS, SEVERITIES
 from engine.recipe.fields import recipe_fields
 from engine.recipe.text import clean, quoted, shown
+from engine.scoring.figure_names import FIGURES
 from engine.study.models import QUESTION as QUESTION
 from engine.study.models import REFERENCE_WORDS, SEED_KEY, Arm, ArmName, Decision, Measured, Study, Value
 from engine.study.scaled import Scaled, matrix_arms, scaled
@@ -159,6 +160,8 @@ def _decision(decision: Decision, whole: Scaled, place: str) -> Iterator[str]:
     elif not decision.arm:
         yield f"{place}: arm is missing; {_arms_there_are('', arms)}"
     for key, given in (("arm", decision.arm), ("than", decision.than)):
+        if QUESTION in given and not decision.questions and not _names_any(given, arms, references=key == "than"):
+            yield f"{place}: {key} is {quoted([clean(given)])}; {_arms_there_are(given, arms)}"
         for name in _named(given, decision):
             if key == "than" and name in REFERENCE_WORDS:
                 continue
@@ -170,6 +173,12 @@ def _decision(decision: Decision, whole: Scaled, place: str) -> Iterator[str]:
         and decision.arm == (decision.than or whole.baseline)
     ):
         yield f"{place}: {clean(decision.arm)} cannot be held against itself"
+
+
+def _names_any(template: str, arms: Mapping[str, Arm], *, references: bool) -> bool:
+    """Whether a name with a question in it is that of an arm for any question; `references`: or of a reference row."""
+    names = [template.replace(QUESTION, question) for question in FIGURES]
+    return any(name in arms or (references and name in REFERENCE_WORDS) for name in names)
 
 
 def _named(text: str, decision: Decision) -> list[str]:

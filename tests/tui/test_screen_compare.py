@@ -333,6 +333,9 @@ async def test_how_often_the_test_split_was_looked_at_stands_in_the_head(tmp_pat
         async with workbench(found).run_test(size=(80, 24)) as pilot:
             await opened(pilot, "1", "2")
             await until(pilot, lambda: f"Q7 on {split} of fetal" in screen_text(pilot.app), "the head")
+            if split is Split.TEST:
+                await until(pilot, lambda: "test split looked at 2 times" in screen_text(pilot.app), "the looks")
+            await pilot.pause(0.3)
             assert ("test split looked at 2 times" in screen_text(pilot.app)) is (split is Split.TEST)
 
 

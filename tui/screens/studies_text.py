@@ -26,7 +26,7 @@ NOTHING_THERE = "No study files: assets/studies of the workspace may have some."
 def facts(rows: Sequence[StudyRow], scale: str) -> str:
     """The board in a few words."""
     good = [row for row in rows if row.state is not None]
-    finished = sum(bool(row.cells) and row.done == len(row.cells) for row in good)
+    finished = sum(bool(row.cells) and row.state is not None and row.state.complete for row in good)
     cells = sum(len(row.cells) for row in good)
     parts = [f"scale {scale}"] if scale else []
     parts += [f"{finished}/{len(good)} studies", f"{sum(row.done for row in good)}/{cells} cells"]
@@ -47,8 +47,10 @@ def progress_words(row: StudyRow) -> Piece:
         return f"{SIGNS['queued']} {counts['queued']} queued", "accent"
     if counts["interrupted"]:
         return f"{SIGNS['interrupted']} {counts['interrupted']} interrupted", "warn"
-    if row.cells and row.done == len(row.cells):
+    if row.cells and row.state is not None and row.state.complete:
         return f"{SIGNS['done']} complete", "good"
+    if row.cells and row.state is not None and row.state.cells_done:
+        return f"{row.state.references_done}/{row.state.references} references", "warn"
     return row.about or counted(counts["missing"], "run") + " missing", "dim"
 
 

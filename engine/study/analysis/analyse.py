@@ -9,7 +9,7 @@ from engine.study.analysis.figures import arm_figures, counts_of, figure_charts
 from engine.study.analysis.flattering import flattery
 from engine.study.analysis.left_out import left_out_warnings
 from engine.study.analysis.material import Material
-from engine.study.analysis.missing import missing_cells, missing_references
+from engine.study.analysis.missing import missing_beside_others, missing_cells, missing_references
 from engine.study.analysis.notes import notes_on
 from engine.study.analysis.parts import run_parts
 from engine.study.analysis.words import few_words
@@ -62,7 +62,7 @@ def analyse_in(material: Material) -> StudyResult:
         tables=tuple(table for part in parts for table in part.tables),
         charts=(*figure_charts(figures), *(chart for part in parts for chart in part.charts)),
         warnings=(*material.warnings, *_reading_warnings(material, figures, decided, n, abnormal)),
-        missing=(*missing_cells(found), *missing_references(material)),
+        missing=(*missing_cells(found), *missing_references(material), *missing_beside_others(material)),
         looks=len(material.reader.test_looks(found.dataset, found.split_fingerprint or None)),
         evaluations=tuple(sorted(material.used)),
         notes=tuple(notes_on(figures, decided)),

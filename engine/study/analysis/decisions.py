@@ -6,9 +6,11 @@ p is below 0.05; it does not hold where the same is true of a loss; otherwise th
 no proof that they are equal, so nothing is decided. `non_inferior` and `at_least` look where the 95 % interval lies,
 each by itself: they are not adjusted for their number.
 
-An arm whose answers have collapsed is never better than anything, and reaches nothing. Nothing is decided
+An arm whose answers have collapsed is never better than anything, and reaches nothing; that it falls short is told of it
+as of any other. Nothing is decided
 
 - about a margin or a line with fewer than 10 cases of a class, or against one that has collapsed or is blind;
+- about a margin or a line of MCC, whose interval is a percentile interval, with fewer than 60 cases of a class;
 - by a sensitivity at a specificity where the one ahead is shown to reach a lower specificity than the other.
 """
 
@@ -66,7 +68,7 @@ def _answer(asked: Asked, found: Evidence, p_adjusted: float | None, family: int
         bound={"non_inferior": -asked.decision.margin, "at_least": asked.decision.threshold}.get(kind),
         waiting=bool(found.waiting),
     )
-    if found.waiting:
+    if found.waiting or found.left_out:
         return replace(answer, sentence=sentences.waiting(found))
     if asked.alone:
         return _at_least(answer, asked, found, found.own)
@@ -83,8 +85,8 @@ def _better(answer: Answer, found: Evidence, gain: SeedDifference, p_adjusted: f
     apart = p_adjusted < SIGNIFICANT and not gain.low <= 0 <= gain.high
     reason = found.other_specificity(ahead=ahead) if apart else ""
     holds: bool | None = ahead if apart and not reason else None
-    if found.collapsed:
-        reason, holds = "its answers have collapsed" if apart and ahead else reason, False
+    if found.collapsed and (ahead or not apart):
+        reason, holds = "its answers have collapsed" if apart else "", False
     sentence = sentences.better(answer, found, gain, apart, reason, p_adjusted)
     return replace(answer, sentence=sentence, holds=holds, p=gain.p, p_adjusted=p_adjusted)
 
@@ -95,7 +97,7 @@ def _non_inferior(answer: Answer, asked: Asked, found: Evidence, gain: SeedDiffe
     reason = found.groundless()
     if standing is not Standing.ACROSS:
         reason = reason or found.other_specificity(ahead=standing is Standing.ABOVE)
-    holds = False if found.collapsed else None if reason else _HOLDS[standing]
+    holds = False if found.disqualified(standing) else None if reason else _HOLDS[standing]
     return replace(answer, sentence=sentences.non_inferior(answer, found, gain, standing, reason, margin), holds=holds)
 
 
@@ -105,7 +107,7 @@ def _at_least(answer: Answer, asked: Asked, found: Evidence, own: SeedEstimate |
     threshold = asked.decision.threshold
     standing = reaches(own.low, own.high, threshold)
     reason = found.groundless() or (found.missed_specificity() if standing is Standing.ABOVE else "")
-    holds = False if found.collapsed else None if reason else _HOLDS[standing]
+    holds = False if found.disqualified(standing) else None if reason else _HOLDS[standing]
     sentence = sentences.at_least(answer, found, own, standing, reason, threshold)
     return replace(answer, sentence=sentence, holds=holds, difference=estimate_of(own))
 

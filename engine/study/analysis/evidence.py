@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.questions.vocabulary import NORMALITY
+from engine.scoring.non_inferiority import Standing
 from engine.scoring.operating_point import SENSITIVITY_AT_SPECIFICITY
 from engine.scoring.over_seeds import SeedDifference, SeedEstimate, difference, estimate
 from engine.scoring.seed_values import SeedValues
@@ -16,9 +18,10 @@ from engine.study.analysis.asking import Asked
 from engine.study.analysis.figures import counts_of
 from engine.study.analysis.material import Material
 from engine.study.analysis.subjects import Subject
-from engine.study.analysis.words import FEW, difference_estimate, difference_words, estimate_of
+from engine.study.analysis.words import FEW, FEW_FOR_MCC, difference_estimate, difference_words, estimate_of
 from engine.study.results import Estimate
-from engine.types import Mark, Verdict
+from engine.text import one_line
+from engine.types import Mark, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class Evidence:
     subjects: tuple[Subject, ...]
     """The arm, and the one that it is held against; those that are measured."""
     waiting: tuple[str, ...]
-    """Names of those that are not measured yet."""
+    """Who is not measured yet, and on what where it is something else than the deciding cases."""
+    left_out: tuple[str, ...] = ()
+    """Names of those that were measured, but on other images or targets."""
     marks: tuple[tuple[str, tuple[MarkRow, ...]], ...] = ()
     """By the name of the subject, in the same order."""
     own: SeedEstimate | None = None
@@ -52,6 +57,8 @@ class Evidence:
     """Abnormal cases among n; None for other questions than Q7."""
     few: tuple[str, ...] = ()
     """Classes behind the figure with fewer than `FEW` cases, such as `5 abnormal`."""
+    narrow: bool = False
+    """The figure is MCC, and a class has fewer than `FEW_FOR_MCC` cases: its interval is too narrow."""
     reached: Reached | None = None
     """For the sensitivity at a specificity alone."""
 
@@ -65,13 +72,24 @@ class Evidence:
         """Whether the answers of the arm have collapsed."""
         return bool(self.marked(0, Mark.COLLAPSED))
 
+    def disqualified(self, standing: Standing) -> bool:
+        """Whether the collapse of the arm alone forbids what its interval shows."""
+        return self.collapsed and standing is Standing.ABOVE and not self.too_few
+
     def groundless(self) -> str:
         """Why nothing follows about a margin or a line, wherever the interval lies; "" where something does."""
         worthless = self.marked(1, Mark.COLLAPSED, Mark.BLIND)
         if worthless:
             said = "has collapsed" if Mark.COLLAPSED in worthless else "does not look at the image"
             return f"the other one {said}, so nothing follows from it"
-        return f"fewer than {FEW} cases of a class are too few for that" if self.few else ""
+        if self.few:
+            return f"fewer than {FEW} cases of a class are too few for that"
+        return f"fewer than {FEW_FOR_MCC} cases of a class are too few for that with MCC" if self.narrow else ""
+
+    @property
+    def too_few(self) -> bool:
+        """Whether no line and no margin may be held against the figure, wherever its interval lies."""
+        return bool(self.few) or self.narrow
 
     def other_specificity(self, *, ahead: bool) -> str:
         """Why two sensitivities can't be held against each other: the one ahead pays for it with specificity."""
@@ -94,14 +112,14 @@ def gather(material: Material, asked: Asked) -> Evidence:
     arm = material.subject(asked.arm, target)
     than = None if asked.alone else material.subject(asked.than, target, asked.arm)
     subjects = tuple(each for each in (arm, than) if each is not None)
-    waiting = [] if arm else [asked.arm]
-    waiting += [] if asked.alone or than else [asked.than]
-    if waiting or arm is None:
-        return Evidence(subjects, tuple(waiting))
+    waiting, left_out = _lacking(material, asked, (arm,) if asked.alone else (arm, than))
+    if waiting or left_out or arm is None:
+        return Evidence(subjects, waiting, left_out)
     n, abnormal = counts_of(material, arm)
     values = [material.values(each, asked.figure) for each in subjects]
     known = [each for each in values if each is not None]
     whole = len(known) == len(subjects)
+    sizes = _sizes(material, arm, known) if whole else {}
     return Evidence(
         subjects,
         (),
@@ -110,20 +128,44 @@ def gather(material: Material, asked: Asked) -> Evidence:
         difference=difference(known[1], known[0], material.resampling) if whole and than is not None else None,
         n=n,
         abnormal=abnormal,
-        few=_few(material, arm, known) if whole else (),
+        few=tuple(f"{count:,} {one_line(name)}".strip() for name, count in sizes.items() if count < FEW),
+        narrow=asked.figure.endswith("mcc") and any(count < FEW_FOR_MCC for count in sizes.values()),
         reached=_reached(material, subjects) if asked.figure == SENSITIVITY_AT_SPECIFICITY else None,
     )
 
 
-def _few(material: Material, arm: Subject, values: list[SeedValues]) -> tuple[str, ...]:
-    """Classes with too few of the images that have a value on every side; a class that plays no part has none."""
+def _lacking(
+    material: Material, asked: Asked, subjects: tuple[Subject | None, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who is not measured yet, and who was but is left out; each in the order of the subjects."""
+    waiting: dict[str, None] = {}
+    left_out: dict[str, None] = {}
+    targets = [(material.target(asked.question), "")]
+    if asked.figure == SENSITIVITY_AT_SPECIFICITY and material.measure.split != Split.VALIDATION:
+        targets.append((material.target(asked.question, Split.VALIDATION), " on validation"))
+    for name, subject in zip((asked.arm, asked.than), subjects, strict=False):
+        for target, words in targets:
+            if words and subject is not None and operating.chosen_everywhere(material, subject):
+                continue
+            if material.was_left_out(name, target):
+                left_out[name] = None
+            elif words or subject is None:
+                waiting[name + words] = None
+            if subject is None:
+                break
+    return tuple(waiting), tuple(left_out)
+
+
+def _sizes(material: Material, arm: Subject, values: list[SeedValues]) -> dict[str, int]:
+    """Images of each class behind a figure that have a value on every side; one without a name where it has none.
+
+    A class that plays no part is not among them.
+    """
     used = np.logical_and.reduce([each.usable() for each in values])
-    if arm.question != NORMALITY:
-        n = int(used.sum())
-        return (f"{n:,}",) if n < FEW else ()
-    verdicts = np.array([each.target.value for each in material.cases(arm.seeds[0].row)], dtype=object)
-    counts = {each: int((used & (verdicts == each)).sum()) for each in (Verdict.ABNORMAL, Verdict.NORMAL)}
-    return tuple(f"{count:,} {verdict}" for verdict, count in counts.items() if 0 < count < FEW)
+    if arm.question != NORMALITY and len(np.unique(values[0].classes)) < 2:
+        return {"": int(used.sum())}
+    targets = [each.target.value for each in material.cases(arm.seeds[0].row)]
+    return dict(sorted(Counter(target for target, counts in zip(targets, used, strict=True) if counts).items()))
 
 
 def _reached(material: Material, subjects: tuple[Subject, ...]) -> Reached:

@@ -57,6 +57,7 @@ class Material:
         self.used: set[int] = set()
         """Ids of the evaluations that were read."""
         self._subjects: dict[Target, list[Subject]] = {}
+        self._left_out: dict[Target, list[Subject]] = {}
         self._outputs: dict[int, list[OutputRow]] = {}
         self._cases: dict[int, list[AnsweredCase]] = {}
         self._reports: dict[int, list[ReportCase]] = {}
@@ -98,6 +99,7 @@ class Material:
             self.warnings.update(dict.fromkeys(warnings))
             self.used.update(each.row.id for subject in kept for each in subject.seeds)
             self._subjects[target] = kept
+            self._left_out[target] = [each for each in found if each not in kept]
         return self._subjects[target]
 
     def arms(self, target: Target) -> list[Subject]:
@@ -114,6 +116,12 @@ class Material:
         # What does not ask a model says the same under every protocol; an untuned model does not.
         others = [each for each in rows if each.reference is not Reference.BASE]
         return next(iter([*own, *others]), None)
+
+    def was_left_out(self, name: str, target: Target) -> bool:
+        """Whether an arm, or the only kind of row with this word, was measured on other cases than the rest."""
+        self.subjects(target)
+        words = (each.name if each.reference is None else WORDS[each.reference] for each in self._left_out[target])
+        return name in words
 
     def marks(self, subject: Subject) -> list[MarkRow]:
         """What a reader must know of any of its seeds, over all cases."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.study.analysis.asking import Asked, all_asked
+from engine.study.analysis.evidence import gather
 from engine.study.analysis.material import Material
+from engine.study.analysis.sentences import left_out
 from engine.study.analysis.subjects import WORDS
 from engine.study.expanding import Target, targets_of
 from engine.study.found import FoundCell, FoundReference, FoundStudy
@@ -28,6 +30,16 @@ def missing_references(material: Material) -> list[str]:
     asked = [each for each in all_asked(material) if each.than in REFERENCE_WORDS and not each.alone]
     lines = (_reference(material, each) for each in asked)
     return list(dict.fromkeys(line for line in lines if line))
+
+
+def missing_beside_others(material: Material) -> list[str]:
+    """A line for each arm and reference row that a decision needs and that is left out, as it has other images.
+
+    Raises:
+        UsageError: a decision names a figure that its question does not have.
+    """
+    found = [(name, each.question) for each in all_asked(material) for name in gather(material, each).left_out]
+    return [f"{left_out(name)} ({question})" for name, question in dict.fromkeys(found)]
 
 
 def _reference(material: Material, asked: Asked) -> str:

@@ -30,6 +30,11 @@ def thresholds(material: Material, subject: Subject) -> list[float | None] | Non
     return None if None in found else [None if each is None else each.threshold for each in found]
 
 
+def chosen_everywhere(material: Material, subject: Subject) -> bool:
+    """Whether every seed is measured on the validation images, which alone may choose its threshold."""
+    return None not in _validation(material, subject)
+
+
 def reached(material: Material, subject: Subject) -> SeedValues | None:
     """Specificity on the images of the subject at the thresholds that it has, image by image; None without them."""
     found = thresholds(material, subject)

@@ -25,8 +25,14 @@ FIRST = (Mark.COLLAPSED, Mark.BLIND, Mark.LEAK)
 
 
 def waiting(found: Evidence) -> str:
-    """Who is not measured yet."""
-    return f"waiting for {' and '.join(map(one_line, found.waiting))}"
+    """Who is not measured yet, and who was measured but is left out."""
+    parts = [f"waiting for {' and '.join(map(one_line, found.waiting))}"] if found.waiting else []
+    return "; ".join([*parts, *(left_out(name) for name in found.left_out)])
+
+
+def left_out(name: str) -> str:
+    """That a subject says nothing beside the others."""
+    return f"{one_line(name)} was measured on other images and is left out"
 
 
 def undefined(figure: str, found: Evidence) -> str:
@@ -71,9 +77,9 @@ def non_inferior(
         Standing.BELOW: f"{arm} is inferior to {than} by more than the margin of {margin:g}",
         Standing.ACROSS: _undecided(arm, than, margin, "the interval holds the margin"),
     }[standing]
-    if found.collapsed and standing is Standing.ABOVE:
+    if found.disqualified(standing):
         verdict = f"{arm} cannot be called non-inferior to {than} (margin {margin:g})"
-    elif reason and not found.collapsed:
+    elif reason:
         verdict = _undecided(arm, than, margin, reason)
     return f"{_first(found)}{verdict}: {_gain(found, gain)}.{_last(found)}"
 
@@ -88,9 +94,9 @@ def at_least(
         Standing.BELOW: f"{name} does not reach {line}",
         Standing.ACROSS: f"it cannot be decided whether {name} reaches {line}: its interval holds it",
     }[standing]
-    if found.collapsed and standing is Standing.ABOVE:
+    if found.disqualified(standing):
         verdict = f"{name} cannot be said to reach {line}"
-    elif reason and not found.collapsed:
+    elif reason:
         verdict = f"it cannot be decided whether {name} reaches {line}: {reason}"
     value = f"{named(answer.figure)} {estimate_words(estimate_of(own))}, {_cases(found, own.n)}{_reached(found)}"
     return f"{_first(found)}{verdict}: {value}.{_last(found)}"
