@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,12 +14,13 @@ from engine.api.study_files import OpenStudy, open_study
 from engine.api.study_finding import Standing, standing_of
 from engine.api.study_history import added_arms, history_warnings
 from engine.api.study_history import measured_count as measured_count
+from engine.api.study_todo import lacking_references
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow
-from engine.study.expanding import Target, targets_of
+from engine.study.expanding import targets_of
 from engine.study.found import FoundCell
 from engine.study.models import Value
-from engine.types import ACTIVE, Reference, State
+from engine.types import ACTIVE, State
 from engine.workspace import Workspace
 
 
@@ -148,6 +149,7 @@ def state_of(standing: Standing) -> StudyState:
     problem = dataset_problem(study, found.dataset, standing.record)
     declared = study.scaled.study
     cells = tuple(_cell(study, cell) for cell in found.cells)
+    done = [each for each, cell in zip(found.cells, cells, strict=True) if cell.stage == Stage.DONE]
     references = [each.row.state for each in found.references]
     return StudyState(
         name=study.name,
@@ -163,7 +165,7 @@ def state_of(standing: Standing) -> StudyState:
         seeds=study.scaled.seeds,
         cells=cells,
         references_done=references.count(State.SUCCEEDED),
-        references=len(references) + len(_lacking_references(standing, cells)),
+        references=len(references) + len(lacking_references(standing, done)),
         working=any(state == State.QUEUED or state in ACTIVE for state in _states(standing)),
         dataset=found.dataset,
         dataset_problem=problem,
@@ -173,23 +175,6 @@ def state_of(standing: Standing) -> StudyState:
         launched=study.launches[0].time if study.launches else None,
         warnings=history_warnings(standing),
     )
-
-
-def _lacking_references(standing: Standing, cells: Sequence[StudyCell]) -> set[tuple[Reference, Target]]:
-    """Reference rows that are not even queued beside cells that are done, as after they were cancelled.
-
-    Arms of one protocol share a row, so that a row which several of them lack is told once.
-    """
-    found = standing.found
-    there = {(each.reference, each.target, arm) for each in found.references for arm in each.arms}
-    done = [each for each, cell in zip(found.cells, cells, strict=True) if cell.stage == Stage.DONE]
-    return {
-        (reference, target)
-        for each in done
-        for target in targets_of(standing.study.scaled, each.cell)
-        for reference in (() if target.degradation else Reference)
-        if (reference, target, each.cell.arm) not in there
-    }
 
 
 def _states(standing: Standing) -> Iterable[State]:

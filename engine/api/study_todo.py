@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from engine.api.study_choosing import has_adapter, worn_out
 from engine.api.study_finding import Standing
@@ -10,7 +10,7 @@ from engine.api.study_matching import under_way
 from engine.store.records import EvaluationRow, RunRow
 from engine.study.expanding import Target, targets_of
 from engine.study.found import FoundCell
-from engine.types import ACTIVE, State
+from engine.types import ACTIVE, Reference, State
 from engine.workspace import Workspace
 
 
@@ -77,6 +77,21 @@ def lost_controls(
         f"run {run.id} of {found.cell.arm}, seed {found.cell.seed}, has lost its adapter: its grey-image controls that "
         "are missing can't be measured any more"
     )
+
+
+def lacking_references(standing: Standing, done: Iterable[FoundCell]) -> set[tuple[Reference, Target]]:
+    """Reference rows that are not even queued beside cells that are done, as after they were cancelled.
+
+    Arms of one protocol share a row, so a row that several of them lack is told once.
+    """
+    there = {(each.reference, each.target, arm) for each in standing.found.references for arm in each.arms}
+    return {
+        (reference, target)
+        for each in done
+        for target in targets_of(standing.study.scaled, each.cell)
+        for reference in (() if target.degradation else Reference)
+        if (reference, target, each.cell.arm) not in there
+    }
 
 
 def target_words(target: Target) -> str:

@@ -122,14 +122,14 @@ def difference_interval(first: Placements, second: Placements) -> Ends:
     errors = first.error, second.error
     correlation = first.covariance(second) / (errors[0] * errors[1]) if min(errors) > EXACT else 0.0
     one, other = area_interval(first), area_interval(second)
-    below = _joined(second.area - other[0], one[1] - first.area, correlation)
-    above = _joined(other[1] - second.area, first.area - one[0], correlation)
+    below = joined(second.area - other[0], one[1] - first.area, correlation)
+    above = joined(other[1] - second.area, first.area - one[0], correlation)
     reach = gain.reach()
     return max(-1.0, value - max(below, reach)), min(1.0, value + max(above, reach))
 
 
-def _joined(own: float, others: float, correlation: float) -> float:
-    """How far a difference reaches, from how far the two reach on the sides that make it larger."""
+def joined(own: float, others: float, correlation: float) -> float:
+    """How far a difference reaches, from how far the two reach on the sides that make it larger (Zou 2007)."""
     return sqrt(max(0.0, hypot(own, others) ** 2 - 2 * correlation * own * others))
 
 

@@ -8,10 +8,10 @@ other seeds would have changed is told by the spread over seeds, which stands be
 has no width, and would promise a certainty that few images don't give. There it is widened by what nothing seen in n
 images still allows: the upper end of Wilson's interval of 0 of n, n being the images of the smallest class.
 
-Percentile intervals of few images are too narrow as well, so of means and class means the interval is the outer one of
-the percentile interval and that of `class_means`. Intervals of AUROC are not resampled but those of `areas`, which hold
-with few images too. Those of MCC, and of a `contrast`, are percentile intervals alone. Where a threshold was chosen on
-other images, those are resampled as well, apart from the images that are judged.
+Percentile intervals of few images are too narrow as well, so of means, class means and MCC the interval is the outer
+one of the percentile interval and that of `class_means`. Intervals of AUROC are not resampled but those of `areas`,
+which hold with few images too. Those of a `contrast`, which decides nothing, are percentile intervals alone. Where a
+threshold was chosen on other images, those are resampled as well, apart from the images that are judged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.scoring.areas import area_interval, difference_interval, mean_placements
-from engine.scoring.class_means import mean_difference_interval, mean_interval
+from engine.scoring.class_means import mcc_difference_interval, mcc_interval, mean_difference_interval, mean_interval
 from engine.scoring.intervals import percentile_interval, wilson
 from engine.scoring.resampling import Resampling
 from engine.scoring.seed_tests import p_value
@@ -98,9 +98,7 @@ def difference(
     if left.kind is Kind.AUROC:
         ends = difference_interval(mean_placements(left), mean_placements(right))
     else:
-        ends = percentile_interval(drawn(right, resampling) - drawn(left, resampling))
-        if left.kind is Kind.MEAN:
-            ends = _outer(ends, mean_difference_interval(left, right))
+        ends = _difference_ends(left, right, resampling)
     low, high = _widened(ends, _smallest(left), (-1.0, 1.0))
     p = p_value(left, right, seed)
     return SeedDifference(first.name, *means, means[1] - means[0], low, high, p, int(both.sum()))
@@ -138,7 +136,21 @@ def _ends(kept: SeedValues, value: float, resampling: Resampling) -> tuple[float
     ends = percentile_interval(drawn(kept, resampling))
     if kept.kind is Kind.MEAN:
         return _outer(ends, mean_interval(kept))
-    return _widened(ends, _smallest(kept), (0.0, 1.0)) if value == 1.0 else ends
+    # What says one thing of every image has an MCC of 0 whatever the images are.
+    return ends if value == 0.0 and ends[0] == ends[1] else _outer(ends, mcc_interval(kept))
+
+
+def _difference_ends(left: SeedValues, right: SeedValues, resampling: Resampling) -> tuple[float, float]:
+    """The interval of right minus left, of means or of MCC."""
+    draws = drawn(left, resampling), drawn(right, resampling)
+    ends = percentile_interval(draws[1] - draws[0])
+    if left.kind is Kind.MEAN:
+        return _outer(ends, mean_difference_interval(left, right))
+    if (draws[0] == draws[1]).all():
+        return ends
+    known = min(float(each.std()) for each in draws) > 0
+    correlation = float(np.corrcoef(draws[0], draws[1])[0, 1]) if known else 0.0
+    return _outer(ends, mcc_difference_interval(left, right, correlation))
 
 
 def _outer(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

@@ -159,6 +159,16 @@ def _decision(decision: Decision, whole: Scaled, place: str) -> Iterator[str]:
             yield f"{place}: kind each asks about every arm, so arm must be left out"
     elif not decision.arm:
         yield f"{place}: arm is missing; {_arms_there_are('', arms)}"
+    yield from _unknown_names(decision, arms, place)
+    if (
+        decision.kind in ("better", "non_inferior")
+        and decision.arm
+        and decision.arm == (decision.than or whole.baseline)
+    ):
+        yield f"{place}: {clean(decision.arm)} cannot be held against itself"
+
+
+def _unknown_names(decision: Decision, arms: Mapping[str, Arm], place: str) -> Iterator[str]:
     for key, given in (("arm", decision.arm), ("than", decision.than)):
         if QUESTION in given and not decision.questions and not _names_any(given, arms, references=key == "than"):
             yield f"{place}: {key} is {quoted([clean(given)])}; {_arms_there_are(given, arms)}"
@@ -167,12 +177,6 @@ def _decision(decision: Decision, whole: Scaled, place: str) -> Iterator[str]:
                 continue
             if name and name not in arms:
                 yield f"{place}: {key} is {quoted([clean(name)])}; {_arms_there_are(name, arms)}"
-    if (
-        decision.kind in ("better", "non_inferior")
-        and decision.arm
-        and decision.arm == (decision.than or whole.baseline)
-    ):
-        yield f"{place}: {clean(decision.arm)} cannot be held against itself"
 
 
 def _names_any(template: str, arms: Mapping[str, Arm], *, references: bool) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from compare_helpers import ABNORMAL, Said, predictions, targets
 from sklearn.metrics import roc_auc_score
-from study_analysis_helpers import Lab, answer, arms, figure, from_probabilities, skilled, studied
+from study_analysis_helpers import Lab, answer, arms, figure, from_probabilities, skilled, studied, texts
 
 from engine.questions.prompts import report_text
 from engine.study.analysis.figures import NO_PROBABILITY
@@ -186,3 +186,86 @@ def test_a_figure_of_few_of_many_images_is_told_to_be_one(lab: Lab) -> None:
     assert "Only 9 cases" in found.sentence
     assert any(each.startswith("report (report): coherence stands on 9 of 40 images") for each in result.warnings)
     assert any("not adjusted (by Holm" in note for note in result.notes)
+
+
+COLLAPSED = (
+    arms("a", "b")
+    + declared("non_inferior", than="a", margin=0.05)
+    + declared("at_least", threshold=0.75)
+    + declared("at_least", threshold=0.999)
+    + declared("at_least", threshold=0.55)
+    + declared("better", than="a")
+)
+
+
+@studied(COLLAPSED)
+def test_a_collapsed_arm_that_reaches_a_line_does_not_and_all_else_is_said_as_it_is(lab: Lab) -> None:
+    meant = targets(60, abnormal=2)
+    lab.measure("a", from_probabilities(meant, skilled(meant, 1, 0.5)))
+    lab.measure("b", from_probabilities(meant, skilled(meant, 2, 0.5)), marks={Mark.COLLAPSED: "one answer for all"})
+    across, held, below, above, better = lab.result().answers
+    assert [each.holds for each in (across, held, below, above, better)] == [None, None, False, False, False]
+    assert "cannot be decided whether b is worse" in across.sentence
+    assert "cannot be decided whether b reaches" in held.sentence
+    assert "b does not reach 0.999" in below.sentence
+    assert "b cannot be said to reach 0.55" in above.sentence
+
+
+@studied(COLLAPSED)
+def test_of_few_cases_nothing_is_decided_about_a_collapsed_arm_either(lab: Lab) -> None:
+    meant = targets(40, abnormal=8)
+    for name, mark in (("a", {}), ("b", {Mark.COLLAPSED: "one answer for all"})):
+        lab.measure(name, from_probabilities(meant, skilled(meant, 2, 2)), marks=mark)
+    found = lab.result().answers[3]
+    assert found.holds is None
+    assert "it cannot be decided whether b reaches 0.55: fewer than 10 cases" in found.sentence
+
+
+@studied(arms("a", "b") + SENSITIVITY + declared("better", than="a"))
+def test_a_collapsed_arm_is_not_called_worse_where_it_reaches_a_higher_specificity(lab: Lab) -> None:
+    meant = targets(400, abnormal=4)
+    judged = np.array(skilled(meant, 2, 0.8))
+    for name, shift, mark in (("a", 0.0, {}), ("b", -0.15, {Mark.COLLAPSED: "one answer for all"})):
+        lab.measure(name, from_probabilities(meant, skilled(meant, 1, 0.8)), target=Target("Q7", "validation"))
+        lab.measure(name, from_probabilities(meant, list(np.clip(judged + shift, 0, 1))), marks=mark)
+    found = lab.result().answers[0]
+    assert found.holds is None
+    assert "b cannot be called worse than a, for it reaches a higher specificity" in found.sentence
+
+
+QUALITY = FEW.replace('"lora.r"', '"data.questions" = ["Q6"]\n"lora.r"')
+
+
+@studied(QUALITY)
+@pytest.mark.parametrize(("count", "holds"), [(9, None), (10, True)])
+def test_every_class_of_a_class_mean_must_have_ten_cases(lab: Lab, count: int, holds: bool | None) -> None:
+    meant = ["Good image quality"] * 60 + ["Poor image quality"] * count
+    for name in ("a", "b"):
+        lab.measure(name, texts(meant, [True] * len(meant), "Q6", "Poor image quality"))
+    answers = lab.result().answers
+    assert [each.holds for each in answers] == [holds, holds]
+    assert all(("Only 9 low cases" in each.sentence) is (holds is None) for each in answers)
+
+
+@studied(WORTHLESS)
+def test_an_arm_that_is_left_out_is_not_waited_for(lab: Lab) -> None:
+    lab.measure("a", from_probabilities(MEANT, skilled(MEANT, 1, 0.5)))
+    lab.measure("b", from_probabilities(MEANT, skilled(MEANT, 2, 0.5)), cases="other")
+    result = lab.result()
+    for each in result.answers:
+        assert (each.holds, each.waiting) == (None, False)
+        assert each.sentence == "b was measured on other images and is left out"
+    assert result.missing == ("b was measured on other images and is left out (Q7)",)
+    assert not result.complete
+
+
+@studied(arms("a", "b") + SENSITIVITY + declared("better", than="a"))
+def test_a_sensitivity_waits_for_the_validation_that_chooses_its_threshold(lab: Lab) -> None:
+    for name in ("a", "b"):
+        lab.measure(name, from_probabilities(MEANT, skilled(MEANT, 2, 0.5)))
+    lab.measure("a", from_probabilities(MEANT, skilled(MEANT, 1, 0.5)), target=Target("Q7", "validation"))
+    found = lab.result().answers[0]
+    assert found.waiting
+    assert found.sentence == "waiting for b on validation"
+    lab.measure("b", from_probabilities(MEANT, skilled(MEANT, 1, 0.5)), target=Target("Q7", "validation"))
+    assert not lab.result().answers[0].waiting

@@ -167,7 +167,7 @@ ask = "Are they complete?"
 kind = "at_least"
 arm = "report"
 figure = "completeness"
-threshold = 0.94
+threshold = 0.88
 """
 SECTIONS = {
     "Q1": "aorta, liver, stomach",

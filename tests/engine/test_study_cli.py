@@ -11,6 +11,7 @@ from cli_helpers import HOSTILE, CommandLine, control_characters, no_worker
 from study_helpers import STUDY, finish_all, finish_evaluations, finish_run, launch, study_workspace, write_study
 
 from engine import api
+from engine.store.reader import Reader
 from engine.types import State
 from engine.workspace import Workspace
 
@@ -186,3 +187,33 @@ def test_text_of_a_study_file_cannot_steer_the_terminal(command: CommandLine, wo
         done = command(*words)
         assert done.code == 0, done.err
         assert not control_characters(done.out + done.err)
+
+
+@pytest.mark.parametrize("ended", [State.FAILED, State.CANCELLED])
+@pytest.mark.parametrize("what", ["reference", "measurement"])
+def test_waiting_ends_with_code_1_where_a_row_of_a_decision_is_missing(
+    command: CommandLine, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, ended: State, what: str
+) -> None:
+    write_study(workspace, STUDY.replace('than = "small"', 'than = "untuned"'))
+    launched = launch(workspace)
+    for run in launched.queued:
+        finish_run(workspace, run)
+    with Reader(workspace) as reader:
+        base = next(row.id for row in reader.evaluations() if row.reference == "base")
+    row = base if what == "reference" else launched.evaluations[0]
+    finish_evaluations(workspace, [row], ended)
+    finish_evaluations(workspace)
+    monkeypatch.setattr(api, "launch_study", lambda *_, **__: launched)
+    monkeypatch.setattr(api, "follow_study", lambda *_: iter([api.study_state(workspace, "rank")]))
+    done = command("study", "launch", "rank", "--wait")
+    assert done.code == 1
+    assert ("missing: untuned beside large" if what == "reference" else "missing: small, seed 42") in done.err
+
+
+def test_waiting_for_a_part_of_a_study_ends_well_where_that_part_is_done(
+    command: CommandLine, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch(workspace, arms=["small"])
+    finish_all(workspace)
+    monkeypatch.setattr(api, "follow_study", lambda *_: iter([api.study_state(workspace, "rank")]))
+    assert command("study", "launch", "rank", "--arm", "small", "--wait").code == 0

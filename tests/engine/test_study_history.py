@@ -219,3 +219,39 @@ def test_a_failed_run_of_another_seed_is_no_finished_one(workspace: Workspace) -
     finish_run(workspace, 1, State.FAILED)
     write_study(workspace, SEED_7)
     assert warnings(workspace) == ()
+
+
+WORDS = STUDY.replace('varies = ["lora.r"]', 'varies = ["lora.r", "data.prompt", "data.prompt_text"]').replace(
+    "[[decide]]", '[arms.own]\nuntuned = true\n"data.prompt" = "own"\n"data.prompt_text" = "FIRST"\n[[decide]]'
+)
+
+
+def test_an_untuned_arm_that_means_something_else_after_it_was_measured_is_named(workspace: Workspace) -> None:
+    done(workspace, WORDS)
+    assert warnings(workspace) == ()
+    write_study(workspace, WORDS.replace("FIRST", "SECOND"))
+    (changed,) = warnings(workspace)
+    assert changed.startswith("1 untuned arm was measured and changed or left out since: own.")
+    launch(workspace)
+    assert warnings(workspace) == (changed,), "a launch does not make it declared beforehand"
+    write_study(workspace, WORDS.replace("arms.own", "arms.renamed"))
+    assert not any("changed or left out" in each for each in warnings(workspace)), "it is still there"
+
+
+def test_what_untuned_arms_were_measured_as_counts_for_a_rule_that_is_changed_with_them(workspace: Workspace) -> None:
+    two = WORDS.replace('"lora.r" = 4', 'untuned = true\n"data.prompt" = "own"\n"data.prompt_text" = "OTHER"').replace(
+        '"lora.r" = 8', "untuned = true"
+    )
+    done(workspace, two)
+    changed = (
+        two.replace("FIRST", "SECOND")
+        .replace("OTHER", "ANOTHER")
+        .replace(
+            "[arms.large]\nuntuned = true",
+            '[arms.large]\nuntuned = true\n"data.prompt" = "own"\n"data.prompt_text" = "THIRD"',
+        )
+    )
+    write_study(workspace, changed.replace('kind = "better"', 'kind = "non_inferior"'))
+    assert "when 3 evaluations of this study had been measured already" in warnings(workspace)[0]
+    launch(workspace)
+    assert "when 3 evaluations of this study had been measured already" in warnings(workspace)[0]

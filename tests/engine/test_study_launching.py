@@ -353,3 +353,71 @@ def test_cancelled_jobs_are_as_if_they_had_never_been(workspace: Workspace) -> N
     again = launch(workspace)
     assert len(again.queued) == 1
     assert len(again.evaluations) == 3
+
+
+def test_arms_that_share_an_interrupted_run_resume_it_once(tmp_path: Path) -> None:
+    text = STUDY.replace("lora.r", "evaluation.max_new_tokens")
+    workspace = study_workspace(tmp_path, text)
+    (run,) = launch(workspace).queued
+    finish_run(workspace, run, State.INTERRUPTED)
+    assert launch(workspace).resumed == (run,)
+
+
+def test_what_is_resumed_keeps_a_higher_priority(workspace: Workspace) -> None:
+    launched = launch(workspace)
+    run, measured = launched.queued[0], launched.references[0]
+    with Writer.open(workspace) as writer:
+        writer.update(JobKind.TRAINING, run, priority=50)
+        writer.update(JobKind.EVALUATION, measured, priority=50)
+    finish_run(workspace, run, State.INTERRUPTED)
+    finish_evaluations(workspace, [measured], State.FAILED)
+    again = launch(workspace, priority=3)
+    assert (again.resumed, again.references) == ((run,), (measured,))
+    with Reader(workspace) as reader:
+        assert (reader.run(run).priority, reader.evaluation(measured).priority) == (50, 50)
+        assert reader.run(launched.queued[1]).priority == 3
+
+
+def test_controls_of_a_run_that_has_lost_its_adapter_are_not_queued_again_but_noted(workspace: Workspace) -> None:
+    launched = launch(workspace)
+    for run in launched.queued:
+        finish_run(workspace, run)
+    with Reader(workspace) as reader:
+        rows = reader.evaluations(states=(State.QUEUED,))
+        folder = workspace.root / reader.run(1).directory / "adapter"
+    grey = [row.id for row in rows if row.degradation]
+    finish_evaluations(workspace, grey, State.FAILED)
+    finish_evaluations(workspace)
+    folder.rmdir()
+    again = launch(workspace)
+    assert len(again.evaluations) == 1, "that of the other run, whose adapter is there"
+    assert any(each.startswith("Run 1 of small, seed 42, has lost its adapter") for each in again.warnings)
+
+
+def test_reference_rows_have_the_quantization_of_the_run_and_are_found_again(workspace: Workspace) -> None:
+    launched = launch(workspace)
+    for run in launched.queued:
+        with Writer.open(workspace) as writer:
+            writer.update(JobKind.TRAINING, run, quantization="4bit")
+        finish_run(workspace, run)
+    finish_evaluations(workspace)
+    (base,) = launch(workspace).references
+    assert protocol(workspace, base)["quantization"] == "4bit"
+    assert base in {each.row.id for each in found(workspace).references}
+    assert launch(workspace).references == ()
+
+
+def test_a_study_is_complete_with_its_reference_rows_not_before(workspace: Workspace) -> None:
+    launched = launch(workspace)
+    for run in launched.queued:
+        finish_run(workspace, run)
+    first, second, *rest = launched.references
+    finish_evaluations(workspace, [first], State.FAILED)
+    finish_evaluations(workspace, [second], State.CANCELLED)
+    finish_evaluations(workspace, [*launched.evaluations, *rest])
+    state = api.study_state(workspace, "rank")
+    assert (state.cells_done, state.complete) == (True, False)
+    assert (state.references_done, state.references) == (len(rest), len(rest) + 2)
+    launch(workspace)
+    finish_all(workspace)
+    assert api.study_state(workspace, "rank").complete

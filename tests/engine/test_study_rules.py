@@ -204,3 +204,18 @@ def test_checking_a_study_needs_no_numpy() -> None:
     root = Path(__file__).resolve().parents[2]
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert (found.stdout.strip(), found.returncode) == ("[]", 0), found.stderr
+
+
+@pytest.mark.parametrize(("key", "line"), [("arm", 'arm = "large"'), ("than", 'than = "small"')])
+def test_a_misspelt_arm_with_a_question_in_its_name_is_refused(key: str, line: str) -> None:
+    (problem,) = problems_of(STUDY.replace(line, f'{key} = "lrge {{question}}"'))
+    assert problem.startswith(f'decide 1: {key} is "lrge {{question}}"')
+
+
+def test_a_decision_whose_arms_are_of_no_question_that_is_asked_is_refused(workspace: Workspace) -> None:
+    text = STUDY.replace("arms.small", 'arms."Q1 alone"').replace('"small"', '"Q1 alone"')
+    asks = text.replace('arm = "large"', 'arm = "{question} alone"').replace('than = "Q1 alone"', 'than = "large"')
+    assert "for none of the questions that are asked it names arms that there are" in refused(workspace, asks)
+    optional = asks.replace("Q1 alone", "Q7 alone").replace('[arms."Q7 alone"]', '[arms."Q7 alone"]\noptional = true')
+    write_study(workspace, optional.replace('baseline = "Q7 alone"', 'baseline = "large"'))
+    assert launch(workspace).left_out == ("Q7 alone",), "an arm that is left out is judged once it is asked for"

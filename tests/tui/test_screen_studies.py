@@ -500,3 +500,11 @@ def test_what_a_launch_did_in_words() -> None:
         assert part in words
     nothing = {"queued": (), "resumed": (), "evaluations": (), "references": (), "looks_before": None, "warnings": ()}
     assert launched_words(api.StudyLaunched(**(values | nothing))) == "tiny: nothing is missing, so nothing was queued."
+
+
+def test_a_study_whose_reference_rows_are_missing_is_not_called_complete() -> None:
+    lacking = row("rank", "Rank", 1, ["done", "done"], references_done=3, references=4)
+    whole = row("rank", "Rank", 1, ["done", "done"])
+    assert studies_text.progress_words(lacking) == ("3/4 references", "warn")
+    assert studies_text.progress_words(whole) == ("✓ complete", "good")
+    assert studies_text.facts([lacking, whole], "demo").startswith("scale demo · 1/2 studies")

@@ -117,11 +117,11 @@ def _reason(question: str, figure: str, split: str) -> str:
 
 def _statistics(result: StudyResult) -> str:
     sentences = [
-        "Figures are means over the seeds. Their 95 % intervals, but for AUROC (see below), are percentile intervals of "
+        "Figures are means over the seeds. Their 95 % intervals are percentile intervals (but for AUROC, see below) of "
         f"a bootstrap over images with {RESAMPLES:,} resamples, stratified by class where the figure is, with the same "
-        "resamples for every seed and arm, and for means never narrower than Wilson's of each class put together by "
-        "MOVER; shares of a single seed have Wilson intervals. They hold the chance of the images, not that of "
-        "the training: the spread of the seeds (standard deviation) stands beside them.",
+        "resamples for every seed and arm, and never narrower than Wilson's of each class put together by MOVER; "
+        "shares of a single seed have Wilson intervals. They hold the chance of the images, not that of the training: "
+        "the spread of the seeds (standard deviation) stands beside them.",
         *map(one_line, result.notes),
     ]
     kinds = {answer.kind for answer in result.answers}

@@ -6,11 +6,10 @@ p is below 0.05; it does not hold where the same is true of a loss; otherwise th
 no proof that they are equal, so nothing is decided. `non_inferior` and `at_least` look where the 95 % interval lies,
 each by itself: they are not adjusted for their number.
 
-An arm whose answers have collapsed is never better than anything, and reaches nothing; that it falls short is told of it
-as of any other. Nothing is decided
+An arm whose answers have collapsed is never better than anything, and reaches nothing; that it falls short is told
+of it as of any other. Nothing is decided
 
 - about a margin or a line with fewer than 10 cases of a class, or against one that has collapsed or is blind;
-- about a margin or a line of MCC, whose interval is a percentile interval, with fewer than 60 cases of a class;
 - by a sensitivity at a specificity where the one ahead is shown to reach a lower specificity than the other.
 """
 

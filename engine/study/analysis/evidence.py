@@ -18,7 +18,7 @@ from engine.study.analysis.asking import Asked
 from engine.study.analysis.figures import counts_of
 from engine.study.analysis.material import Material
 from engine.study.analysis.subjects import Subject
-from engine.study.analysis.words import FEW, FEW_FOR_MCC, difference_estimate, difference_words, estimate_of
+from engine.study.analysis.words import FEW, difference_estimate, difference_words, estimate_of
 from engine.study.results import Estimate
 from engine.text import one_line
 from engine.types import Mark, Split
@@ -57,8 +57,6 @@ class Evidence:
     """Abnormal cases among n; None for other questions than Q7."""
     few: tuple[str, ...] = ()
     """Classes behind the figure with fewer than `FEW` cases, such as `5 abnormal`."""
-    narrow: bool = False
-    """The figure is MCC, and a class has fewer than `FEW_FOR_MCC` cases: its interval is too narrow."""
     reached: Reached | None = None
     """For the sensitivity at a specificity alone."""
 
@@ -74,7 +72,7 @@ class Evidence:
 
     def disqualified(self, standing: Standing) -> bool:
         """Whether the collapse of the arm alone forbids what its interval shows."""
-        return self.collapsed and standing is Standing.ABOVE and not self.too_few
+        return self.collapsed and standing is Standing.ABOVE and not self.few
 
     def groundless(self) -> str:
         """Why nothing follows about a margin or a line, wherever the interval lies; "" where something does."""
@@ -82,14 +80,7 @@ class Evidence:
         if worthless:
             said = "has collapsed" if Mark.COLLAPSED in worthless else "does not look at the image"
             return f"the other one {said}, so nothing follows from it"
-        if self.few:
-            return f"fewer than {FEW} cases of a class are too few for that"
-        return f"fewer than {FEW_FOR_MCC} cases of a class are too few for that with MCC" if self.narrow else ""
-
-    @property
-    def too_few(self) -> bool:
-        """Whether no line and no margin may be held against the figure, wherever its interval lies."""
-        return bool(self.few) or self.narrow
+        return f"fewer than {FEW} cases of a class are too few for that" if self.few else ""
 
     def other_specificity(self, *, ahead: bool) -> str:
         """Why two sensitivities can't be held against each other: the one ahead pays for it with specificity."""
@@ -129,7 +120,6 @@ def gather(material: Material, asked: Asked) -> Evidence:
         n=n,
         abnormal=abnormal,
         few=tuple(f"{count:,} {one_line(name)}".strip() for name, count in sizes.items() if count < FEW),
-        narrow=asked.figure.endswith("mcc") and any(count < FEW_FOR_MCC for count in sizes.values()),
         reached=_reached(material, subjects) if asked.figure == SENSITIVITY_AT_SPECIFICITY else None,
     )
 
@@ -141,13 +131,13 @@ def _lacking(
     waiting: dict[str, None] = {}
     left_out: dict[str, None] = {}
     targets = [(material.target(asked.question), "")]
-    if asked.figure == SENSITIVITY_AT_SPECIFICITY and material.measure.split != Split.VALIDATION:
+    if asked.figure == SENSITIVITY_AT_SPECIFICITY and material.measure.split == "test":
         targets.append((material.target(asked.question, Split.VALIDATION), " on validation"))
     for name, subject in zip((asked.arm, asked.than), subjects, strict=False):
         for target, words in targets:
             if words and subject is not None and operating.chosen_everywhere(material, subject):
                 continue
-            if material.was_left_out(name, target):
+            if material.was_left_out(name, target, asked.arm):
                 left_out[name] = None
             elif words or subject is None:
                 waiting[name + words] = None

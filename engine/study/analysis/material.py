@@ -117,11 +117,15 @@ class Material:
         others = [each for each in rows if each.reference is not Reference.BASE]
         return next(iter([*own, *others]), None)
 
-    def was_left_out(self, name: str, target: Target) -> bool:
-        """Whether an arm, or the only kind of row with this word, was measured on other cases than the rest."""
+    def was_left_out(self, name: str, target: Target, arm: str = "") -> bool:
+        """Whether what `subject` looks for was measured, but on other cases than the rest or against other targets."""
         self.subjects(target)
-        words = (each.name if each.reference is None else WORDS[each.reference] for each in self._left_out[target])
-        return name in words
+        return any(
+            each.name == name
+            if each.reference is None
+            else WORDS[each.reference] == name and (each.reference is not Reference.BASE or arm in each.arms)
+            for each in self._left_out[target]
+        )
 
     def marks(self, subject: Subject) -> list[MarkRow]:
         """What a reader must know of any of its seeds, over all cases."""

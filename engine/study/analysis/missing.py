@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.scoring.operating_point import SENSITIVITY_AT_SPECIFICITY
 from engine.study.analysis.asking import Asked, all_asked
 from engine.study.analysis.evidence import gather
 from engine.study.analysis.material import Material
@@ -13,7 +14,7 @@ from engine.study.expanding import Target, targets_of
 from engine.study.found import FoundCell, FoundReference, FoundStudy
 from engine.study.models import REFERENCE_WORDS
 from engine.text import one_line
-from engine.types import Reference, State
+from engine.types import Reference, Split, State
 
 
 def missing_cells(found: FoundStudy) -> list[str]:
@@ -28,7 +29,7 @@ def missing_references(material: Material) -> list[str]:
         UsageError: a decision names a figure that its question does not have.
     """
     asked = [each for each in all_asked(material) if each.than in REFERENCE_WORDS and not each.alone]
-    lines = (_reference(material, each) for each in asked)
+    lines = (_reference(material, each, target) for each in asked for target in _targets(material, each))
     return list(dict.fromkeys(line for line in lines if line))
 
 
@@ -42,9 +43,16 @@ def missing_beside_others(material: Material) -> list[str]:
     return [f"{left_out(name)} ({question})" for name, question in dict.fromkeys(found)]
 
 
-def _reference(material: Material, asked: Asked) -> str:
+def _targets(material: Material, asked: Asked) -> list[Target]:
+    """What the row must be measured on: the deciding cases, and those that its threshold is chosen on."""
+    deciding = material.target(asked.question)
+    if asked.figure != SENSITIVITY_AT_SPECIFICITY:
+        return [deciding]
+    return list(dict.fromkeys((deciding, material.target(asked.question, Split.VALIDATION))))
+
+
+def _reference(material: Material, asked: Asked, target: Target) -> str:
     """Why the row that an arm is held against is not there; "" where it is."""
-    target = material.target(asked.question)
     rows = [each for each in material.found.references if each.target == target and _serves(each, asked)]
     if any(each.row.state is State.SUCCEEDED for each in rows):
         return ""

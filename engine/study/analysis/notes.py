@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.scoring.operating_point import SENSITIVITY_AT_SPECIFICITY
-from engine.study.analysis.words import FEW, FEW_FOR_MCC
+from engine.study.analysis.words import FEW
 from engine.study.results import Answer, ArmFigure
 
 NOT_ADJUSTED = (
     "Whether an arm is non-inferior, or reaches a line, is read off its own 95 % interval: a false yes has a chance of "
     "about 2.5 % each. That is not adjusted (by Holm or otherwise) for how many such questions the study asks. With "
-    f"fewer than {FEW} cases of a class none of them is answered, and with fewer than {FEW_FOR_MCC} none about MCC."
+    f"fewer than {FEW} cases of a class none of them is answered."
 )
 AREAS = (
     "Intervals of AUROC come from DeLong's variance, on the logit scale for one arm, widened by what so few images of "

@@ -14,8 +14,6 @@ from engine.types import Score
 
 FEW = 10
 """Cases of a class below which it is said in every sentence."""
-FEW_FOR_MCC = 60
-"""Cases of a class below which the percentile interval of MCC is too narrow to read a line or a margin off it."""
 
 
 def estimate_of(found: SeedEstimate | None, n: int = 0) -> Estimate:
