@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from engine.api import Overview  # its module brings SQLite and the store in: not before the first paint
 
 STATUS_SECONDS = 2.0
+START_AT_LATEST = 1.0
+"""Seconds after which reading begins, whether or not the first screen has said that it was painted."""
 COLLECT_AT = (5_000, 50, 50)
 """Objects more, and collections, until Python looks for garbage among young, middle-aged and all objects. With its own
 thresholds, three looks at everything stop the screens for 20 to 40 ms each when ten thousand rows are read; with these,
@@ -69,6 +71,7 @@ class Workbench(App[None]):
         self.leaving = 0
         """Number of the signal that ends us; see tui.guard."""
         self._trouble: SonotuneError | None = None
+        self._started = False
         for theme in themes():
             self.register_theme(theme)
         self.theme = self.settings.theme
@@ -78,8 +81,13 @@ class Workbench(App[None]):
         """Paint first; read afterwards."""
         self.poller.watch(lambda live: live.overview(clock.now()), self._show_overview, every=STATUS_SECONDS)
         self.call_after_refresh(self._start)
+        # Textual forgets what waits for the refresh of a screen that another one covers before it was refreshed.
+        self.set_timer(START_AT_LATEST, self._start)
 
     def _start(self) -> None:
+        if self._started:
+            return
+        self._started = True
         if not gc.isenabled():  # see engine.cli.entry
             gc.freeze()  # and what is here now stays: no later collection has to look at it
             gc.set_threshold(*COLLECT_AT)

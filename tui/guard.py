@@ -29,7 +29,7 @@ GRACE_SECONDS = 1.0
 """How long the app may take to leave by itself."""
 WRITE_SECONDS = 0.2
 """How long a terminal that does not read may hold up its being restored."""
-WORDS_SECONDS = 0.5
+WORDS_SECONDS = 1.5
 """How long it may hold up the last words: they are read by somebody whose machine is only slow."""
 RESET = (
     "\x1b\\"  # ends whatever sequence was cut off

@@ -65,3 +65,13 @@ async def test_q_leaves_from_every_screen(tmp_path: Path) -> None:
             await pilot.press("q")
             await until(pilot, lambda app=app: not app.is_running, "the workbench has ended")
         assert app.return_code == 0
+
+
+async def test_reading_begins_even_where_the_first_screen_was_covered_before_it_was_refreshed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = workbench(workspace_at(tmp_path))
+    monkeypatch.setattr(app, "call_after_refresh", lambda *_: False)  # what Textual does then
+    async with app.run_test() as pilot:
+        await until(pilot, app.poller.is_alive, "the thread reads")
+        app._start()  # whoever comes second starts nothing
