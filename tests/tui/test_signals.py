@@ -402,7 +402,8 @@ def test_a_byte_that_is_not_utf_8_harms_nothing(workspace: Workspace) -> None:
         assert terminal.end() == 0
 
 
-def test_the_guard_sees_to_it_within_two_seconds() -> None:
+def test_the_terminal_is_clean_within_two_seconds_and_a_slow_one_has_one_more_for_the_last_words() -> None:
     from tui.guard import GRACE_SECONDS, WORDS_SECONDS, WRITE_SECONDS
 
-    assert GRACE_SECONDS + 2 * WRITE_SECONDS + WORDS_SECONDS < END_SECONDS
+    assert GRACE_SECONDS + 2 * WRITE_SECONDS < END_SECONDS
+    assert GRACE_SECONDS + 2 * WRITE_SECONDS + WORDS_SECONDS < END_SECONDS + 1
