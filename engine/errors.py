@@ -30,32 +30,33 @@ class UsageError(SonotuneError):
     exit_code = 2
 
 
-class RecipeError(UsageError):
-    """A recipe that cannot be used; `problems` names every one of its faults at once."""
+class FileProblemsError(UsageError):
+    """A file that a user has written and that cannot be used; `problems` names every one of its faults at once."""
+
+    kind, places = "file", "places"
+    """What the file is, and what is to be mended in it, in words."""
 
     def __init__(self, source: str, problems: list[str]) -> None:
         count = len(problems)
         super().__init__(
-            f"{source}: {count} problem{'s' if count != 1 else ''} in the recipe",
+            f"{source}: {count} problem{'s' if count != 1 else ''} in the {self.kind}",
             "\n".join(f"- {problem}" for problem in problems),
-            "Mend the keys named above and run the command again; nothing was started.",
+            f"Mend the {self.places} named above and run the command again; nothing was started.",
         )
         self.source = source
         self.problems = problems
 
 
-class StudyError(UsageError):
-    """A study file that cannot be used; `problems` names every one of its faults at once."""
+class RecipeError(FileProblemsError):
+    """A recipe that cannot be used."""
 
-    def __init__(self, source: str, problems: list[str]) -> None:
-        count = len(problems)
-        super().__init__(
-            f"{source}: {count} problem{'s' if count != 1 else ''} in the study",
-            "\n".join(f"- {problem}" for problem in problems),
-            "Mend the places named above and run the command again; nothing was started.",
-        )
-        self.source = source
-        self.problems = problems
+    kind, places = "recipe", "keys"
+
+
+class StudyError(FileProblemsError):
+    """A study file that cannot be used."""
+
+    kind = "study"
 
 
 class DataError(SonotuneError):

@@ -45,6 +45,15 @@ def follow_jobs(
 
     Sees to it that a worker is there all the time: without one nothing would ever end.
     """
+    for reader in each_change(workspace, poll_seconds):
+        views = [_view(reader, kind, job_id) for kind, job_id in jobs]
+        yield views
+        if all(view.state in ENDED for view in views):
+            return
+
+
+def each_change(workspace: Workspace, poll_seconds: float = POLL_SECONDS) -> Iterator[Reader]:
+    """A reader now and each time something was recorded, without end; a worker is there all the time."""
     with open_reader(workspace) as reader:
         seen, looked = -1, time.monotonic()
         while True:
@@ -54,10 +63,7 @@ def follow_jobs(
             version = reader.data_version()
             if version != seen:
                 seen = version
-                views = [_view(reader, kind, job_id) for kind, job_id in jobs]
-                yield views
-                if all(view.state in ENDED for view in views):
-                    return
+                yield reader
             time.sleep(poll_seconds)
 
 

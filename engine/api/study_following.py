@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.api.following import POLL_SECONDS, WORKER_SECONDS
-from engine.api.reading import open_reader
+from engine.api.following import POLL_SECONDS, each_change
 from engine.api.study_states import StudyState, study_state
-from engine.jobs.worker import ensure_worker
 from engine.workspace import Workspace
 
 
@@ -21,17 +18,8 @@ def follow_study(
     Sees to it that a worker is there all the time. What waits for a run that ended badly is not waited for: the last
     state names it. Arguments and errors as for `open_study`.
     """
-    with open_reader(workspace) as reader:
-        seen, looked = -1, time.monotonic()
-        while True:
-            if time.monotonic() - looked > WORKER_SECONDS:
-                ensure_worker(workspace)
-                looked = time.monotonic()
-            version = reader.data_version()
-            if version != seen:
-                seen = version
-                state = study_state(workspace, name, scale)
-                yield state
-                if not state.working:
-                    return
-            time.sleep(poll_seconds)
+    for _ in each_change(workspace, poll_seconds):
+        state = study_state(workspace, name, scale)
+        yield state
+        if not state.working:
+            return

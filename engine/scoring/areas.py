@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from math import hypot, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
-from scipy.stats import norm, rankdata, t
+from scipy.stats import norm, t
 
+from engine.scoring.auroc_pairs import placements
 from engine.scoring.intervals import LEVEL, Figures, wilson
 from engine.scoring.seed_values import SeedValues
 
@@ -80,20 +80,6 @@ def mean_placements(values: SeedValues) -> Placements:
     abnormal = values.classes == 1
     parts = [placements(abnormal, row) for row in values.values]
     return Placements(np.mean([hits for hits, _ in parts], axis=0), np.mean([below for _, below in parts], axis=0))
-
-
-def placements(abnormal: NDArray[np.bool_], scores: Figures) -> tuple[Figures, Figures]:
-    """For each abnormal image the share of normal ones below it, for each normal one the share of abnormal above.
-
-    Args:
-        abnormal: target of each image, shape (images,); both classes.
-        scores: P(abnormal), shape (images,), finite.
-    """
-    positives, negatives = int(abnormal.sum()), int((~abnormal).sum())
-    ranks = rankdata(scores)
-    below = (ranks[abnormal] - rankdata(scores[abnormal])) / negatives
-    above = 1 - (ranks[~abnormal] - rankdata(scores[~abnormal])) / positives
-    return below, above
 
 
 def area_interval(found: Placements) -> Ends:

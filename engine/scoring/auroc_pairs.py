@@ -59,7 +59,7 @@ def delong(abnormal: NDArray[np.bool_], first: Figures, second: Figures) -> DeLo
         first: P(abnormal) by the first subject, finite.
         second: by the second.
     """
-    components = [_components(abnormal, scores) for scores in (first, second)]
+    components = [placements(abnormal, scores) for scores in (first, second)]
     hits = components[1][0] - components[0][0]
     rejections = components[1][1] - components[0][1]
     value = float(hits.mean())
@@ -70,8 +70,13 @@ def delong(abnormal: NDArray[np.bool_], first: Figures, second: Figures) -> DeLo
     return DeLong(value, value - reach, value + reach, 2 * float(norm.sf(abs(value) / error)))
 
 
-def _components(abnormal: NDArray[np.bool_], scores: Figures) -> tuple[Figures, Figures]:
-    """For each abnormal image the share of normal ones below it, for each normal one the share of abnormal above."""
+def placements(abnormal: NDArray[np.bool_], scores: Figures) -> tuple[Figures, Figures]:
+    """For each abnormal image the share of normal ones below it, for each normal one the share of abnormal above.
+
+    Args:
+        abnormal: target of each image, shape (images,); both classes.
+        scores: P(abnormal), shape (images,), finite.
+    """
     positives, negatives = int(abnormal.sum()), int((~abnormal).sum())
     ranks = rankdata(scores)
     below = (ranks[abnormal] - rankdata(scores[abnormal])) / negatives

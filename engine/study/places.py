@@ -6,17 +6,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from engine.errors import UsageError
-from engine.recipe.presets import REPOSITORY
+from engine.recipe.presets import existing_file, named_files
 from engine.recipe.text import clean
 
 
 def study_files(workspace_root: Path) -> dict[str, Path]:
     """Study files by name, sorted; those of the workspace hide those of the repository."""
-    found = {}
-    for root in (REPOSITORY, Path(workspace_root)):
-        for file in (root / "assets" / "studies").glob("*.toml"):
-            found[file.stem] = file
-    return dict(sorted(found.items()))
+    return named_files("studies", workspace_root)
 
 
 def find_study(name_or_path: str | Path, workspace_root: Path) -> Path:
@@ -29,13 +25,9 @@ def find_study(name_or_path: str | Path, workspace_root: Path) -> Path:
     known = study_files(workspace_root)
     if given in known:
         return known[given]
-    try:
-        path = Path(given).expanduser()
-    except RuntimeError:  # `~NAME` of somebody who is not known here
-        path = Path(given)
-    for candidate in (path, Path(workspace_root) / path):
-        if candidate.is_file():
-            return candidate
+    file = existing_file(given, workspace_root)
+    if file is not None:
+        return file
     near = get_close_matches(given[:100], known, n=1)
     raise UsageError(
         f"There is no study {clean(given)}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual import on
 
@@ -16,10 +17,11 @@ MOST_MARKED = 5
 class RunMarks(RunActions):
     """Mixin of a screen with one table of runs; it says which run is meant (`chosen_run`) and which are `marked`."""
 
-    @property
-    def marked(self) -> list[int]:
-        """The marked runs, in the order of marking."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @property
+        def marked(self) -> list[int]:
+            """The marked runs, in the order of marking; the screen gives them."""
 
     def marks_changed(self) -> None:
         """Another run is marked, or one is not any more."""
