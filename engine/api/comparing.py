@@ -15,7 +15,7 @@ from engine.api.evaluating import (
     with_control,
 )
 from engine.api.ledger import require_purpose
-from engine.api.measuring import measured
+from engine.api.measuring import Measurement, measured
 from engine.api.reading import open_reader
 from engine.comparison.choosing import Wish
 from engine.comparison.subjects import find_subjects
@@ -26,6 +26,8 @@ from engine.workspace import Workspace
 
 if TYPE_CHECKING:
     from engine.comparison.model import Comparison
+    from engine.recipe import Recipe
+    from engine.store.records import RunRow
 
 
 def compare(
@@ -103,16 +105,12 @@ def measure_alike(
         )
     limits = [recipe.evaluation.limit for recipe in recipes]
     limit = 0 if 0 in limits else max(limits)  # 0 = all
-    wanted = []
-    for run, recipe in zip(found, recipes, strict=True):
-        obstacle = missing_adapter(workspace, run)
-        if obstacle is not None:
-            raise obstacle
-        for part in dict.fromkeys([Split.VALIDATION, split]):  # the threshold comes from validation
-            measurement = replace(measurement_of_run(run, recipe, question, part), case_limit=limit)
-            wanted += [
-                (run, each) for each in with_control(measurement) if measured(workspace, each, run_id=run.id) is None
-            ]
+    wanted = [
+        (run, replace(each, case_limit=limit))
+        for run, recipe in zip(found, recipes, strict=True)
+        for each in _measurements(workspace, run, recipe, question, split)
+    ]
+    wanted = [(run, each) for run, each in wanted if measured(workspace, each, run_id=run.id) is None]
     require_purpose(workspace, [measurement for _, measurement in wanted], test_purpose)
     queued: list[int] = []
     for run, measurement in wanted:
@@ -129,3 +127,12 @@ def measure_alike(
     if queued:
         ensure_worker(workspace)
     return queued
+
+
+def _measurements(workspace: Workspace, run: RunRow, recipe: Recipe, question: str, split: Split) -> list[Measurement]:
+    """Of one run: the split, validation, where the threshold comes from, and their controls."""
+    obstacle = missing_adapter(workspace, run)
+    if obstacle is not None:
+        raise obstacle
+    splits = dict.fromkeys([Split.VALIDATION, split])
+    return [each for part in splits for each in with_control(measurement_of_run(run, recipe, question, part))]
