@@ -66,6 +66,12 @@ def peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB
 
 
+def children_peak_rss_bytes() -> int:
+    """Largest resident memory that any of the children had which this process has waited for."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 @cache
 def load_nvml() -> Any | None:
     """The initialised `pynvml` module; None where it or the NVIDIA driver is absent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.comparison.subjects import Candidate
 from engine.errors import SonotuneError
 from engine.text import one_line
+from engine.training.layout import resolved
 from engine.types import IMPORTED
 
 RecipeDifference = tuple[tuple[str, object, object], ...]
@@ -28,4 +29,13 @@ def recipe_difference(first: Candidate, second: Candidate) -> tuple[RecipeDiffer
             recipes.append(recipe_from_json(each.run.recipe, f"recipe of run {each.run.id}"))
         except SonotuneError as error:  # of another version, or damaged: everything else can still be compared
             return None, f"{one_line(error.title)}."
-    return tuple(item for item in recipe_diff(*recipes) if item[0] not in NAMES), ""
+    written = tuple(item for item in recipe_diff(*recipes) if item[0] not in NAMES)
+    return (*written, *_computed(first, second)), ""
+
+
+def _computed(first: Candidate, second: Candidate) -> RecipeDifference:
+    """What `auto` was resolved to differently: it changes nothing but rounding, speed and memory."""
+    one, other = (resolved(each.run.layout if each.run else None) for each in (first, second))
+    return tuple(
+        (f"computed.{name}", one[name], other[name]) for name in one if name in other and one[name] != other[name]
+    )

@@ -1,9 +1,9 @@
-"""Devices that jobs can have, one job each. NVML answers without loading torch."""
+"""Devices that jobs can have: one job each, and a job that shares its steps out several. NVML answers without torch."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,16 +32,52 @@ def devices(environment: Mapping[str, str] = os.environ) -> list[Device]:
     return found or [_cpu()]
 
 
+def free_bytes(device: Device) -> int | None:
+    """GPU memory that nobody holds now; None for a CPU, and where the driver does not tell."""
+    nvml = load_nvml() if is_gpu(device) else None
+    if nvml is None:
+        return None
+    try:
+        return int(nvml.nvmlDeviceGetMemoryInfo(nvml.nvmlDeviceGetHandleByUUID(device.visible)).free)
+    except nvml.NVMLError:
+        return None
+
+
 @cache
 def known_devices() -> tuple[Device, ...]:
     """`devices()` of this process's environment, found once: asking NVML costs tenths of a second."""
     return tuple(devices())
 
 
-def nvml_index(device: str | None) -> int | None:
-    """NVML index of a device id; None for `cpu` and unknown devices."""
-    prefix, _, number = (device or "").partition(":")
-    return int(number) if prefix == "cuda" and number.isdecimal() else None
+def is_gpu(device: Device) -> bool:
+    """Whether it is a GPU."""
+    return device.id.startswith("cuda")
+
+
+def gpu_count(several: Sequence[Device]) -> int | None:
+    """How many GPUs there are; None where there is none, but a CPU that any number of processes can share."""
+    return len(several) if is_gpu(several[0]) else None
+
+
+def joined(several: Sequence[Device]) -> Device:
+    """Devices as one, for a job that takes all of them: `cuda:0,cuda:1`."""
+    return Device(
+        id=",".join(device.id for device in several),
+        name=several[0].name if len(several) == 1 else f"{len(several)} x {several[0].name}",
+        memory_bytes=min(device.memory_bytes for device in several),
+        visible=",".join(device.visible for device in several),
+    )
+
+
+def ids_of(device: str | None) -> list[str]:
+    """The ids in the device of a job; a job that shares its steps out has several."""
+    return device.split(",") if device else []
+
+
+def nvml_indices(device: str | None) -> list[int]:
+    """NVML indices of the devices of a job; `cpu` and unknown devices are left out."""
+    numbers = [number for prefix, _, number in (each.partition(":") for each in ids_of(device)) if prefix == "cuda"]
+    return [int(number) for number in numbers if number.isdecimal()]
 
 
 def _cards(nvml: Any) -> list[Device]:

@@ -1,4 +1,4 @@
-"""Starting the process of one job on one device."""
+"""Starting the process of one job on one device, or on several that it shares its steps out to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import engine
 from engine.errors import StoreError
-from engine.jobs.devices import Device
+from engine.jobs.devices import Device, is_gpu
 from engine.jobs.process import is_alive, process_start, spawn_detached
 from engine.jobs.session import DEVICE_VARIABLE
 from engine.store.records import JobRow
@@ -45,6 +45,11 @@ class Process:
         return not is_alive(self.pid, self.start)
 
 
+def wanted(job: JobRow, devices: Sequence[Device]) -> int:
+    """How many of a machine's devices a job takes: the ranks of a run have a GPU each, or all the same CPU."""
+    return job.devices if is_gpu(devices[0]) else 1
+
+
 def job_command(kind: JobKind, job_id: int, workspace: Workspace) -> list[str]:
     """The command that carries out a job: `python -m engine.training 3 --workspace DIR`."""
     return [*python_module(f"engine.{kind}"), str(job_id), "--workspace", str(workspace.root)]
@@ -67,6 +72,8 @@ def child_environment() -> dict[str, str]:
 
 def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device, command: JobCommand) -> Process | None:
     """Claim a queued job for a device and start its process; None when it could not be had or not be started.
+
+    A job that takes several devices gets them as one (`engine.jobs.devices.joined`).
 
     Until the process is there the row names this worker, so that a worker that dies in between leaves a row whose
     process is gone, and not one that waits for ever.

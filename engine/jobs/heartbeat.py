@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 
 from engine.errors import StoreError
-from engine.jobs.devices import nvml_index
+from engine.jobs.devices import nvml_indices
 from engine.store.records import Request
 from engine.store.writer import Writer
 from engine.telemetry import sample_gpu, sample_host
@@ -37,7 +37,7 @@ class Heartbeat:
         poll_seconds: float | None = None,
     ) -> None:
         self._workspace, self._kind, self._job_id = workspace, kind, job_id
-        self._gpu = nvml_index(device)
+        self._gpus = nvml_indices(device)
         self._beat_seconds = BEAT_SECONDS if beat_seconds is None else beat_seconds
         self._poll_seconds = POLL_SECONDS if poll_seconds is None else poll_seconds
         self._ended = threading.Event()
@@ -86,7 +86,9 @@ class Heartbeat:
         self.lost = not writer.heartbeat(self._kind, self._job_id, os.getpid())
         if self.lost:
             return
-        gpu = None if self._gpu is None else sample_gpu(self._gpu)
+        # Of several cards the fullest one: it is the first that will be too small.
+        seen = [gpu for gpu in map(sample_gpu, self._gpus) if gpu is not None]
+        gpu = max(seen, key=lambda each: each.memory_used_bytes, default=None)
         if gpu is not None:
             self.peak_gpu_bytes = max(self.peak_gpu_bytes or 0, gpu.memory_used_bytes)
         writer.add_samples(self._kind, self._job_id, sample_host(), gpu)

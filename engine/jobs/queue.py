@@ -54,8 +54,10 @@ def queue(reader: Reader) -> list[QueueEntry]:
     return order(reader.jobs())
 
 
-def next_job(reader: Reader, loaded: Iterable[str] = ()) -> JobRow | None:
-    """The job that a free device should start now (every job may run on every device).
+def next_job(reader: Reader, loaded: Iterable[str] = (), gpus: int | None = None) -> JobRow | None:
+    """The job that should start now, as soon as as many devices are free as it wants (any of them will do).
+
+    It keeps its turn while it waits for several: later jobs that want fewer would pass it for ever.
 
     None when nothing can start, as long as the queue is paused too.
 
@@ -63,23 +65,40 @@ def next_job(reader: Reader, loaded: Iterable[str] = ()) -> JobRow | None:
         reader: the workspace's records.
         loaded: subjects that some living process serves, besides those of active rows: between two evaluations of
             one process neither row is active.
+        gpus: of this machine; a job that wants more never starts here, and is passed over. None: not known, or no GPU,
+            where the processes of a run share the CPU.
     """
     if pause_of(reader) is not None:
         return None
     taken = set(loaded)
-    return next((entry.job for entry in queue(reader) if not entry.blocked and entry.job.subject not in taken), None)
+    entries = order(reader.jobs(), gpus)
+    return next((entry.job for entry in entries if not entry.blocked and entry.job.subject not in taken), None)
 
 
-def order(jobs: Sequence[JobRow]) -> list[QueueEntry]:
-    """Queue entries of the queued ones among `jobs`; the active ones among them may block others."""
+def order(jobs: Sequence[JobRow], gpus: int | None = None) -> list[QueueEntry]:
+    """Queue entries of the queued ones among `jobs`; the active ones among them may block others.
+
+    Args:
+        jobs: queued and active ones.
+        gpus: of this machine, where known: a job that wants more is blocked.
+    """
     at_work = {job.subject: job for job in jobs if job.state in ACTIVE and job.subject}
     queued = sorted((job for job in jobs if job.state == State.QUEUED), key=_place)
-    return [QueueEntry(job, _blocked(job, at_work.get(job.subject))) for job in queued]
+    return [QueueEntry(job, _too_wide(job, gpus) or _blocked(job, at_work.get(job.subject))) for job in queued]
 
 
 def _place(job: JobRow) -> tuple[int, float, int, bool, int]:
     # Validation before test: the threshold of the one is used by the other.
     return -job.priority, job.queue_rank, _SPLIT_ORDER.index(job.split), job.kind == JobKind.EVALUATION, job.id
+
+
+def _too_wide(job: JobRow, gpus: int | None) -> str:
+    if gpus is None or job.devices <= gpus:
+        return ""
+    return (
+        f"wants {job.devices} GPUs at once, and this machine has {gpus}: `sonotune cancel {job.id}` drops it; "
+        f"launched with training.devices={gpus}, its steps are the same"
+    )
 
 
 def _blocked(job: JobRow, neighbour: JobRow | None) -> str:

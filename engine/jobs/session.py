@@ -68,6 +68,8 @@ class JobSession:
         self._signalled = False
         self._answered: Action | None = None
         self._outcome: tuple[State, str] | None = None
+        self.others_rss = 0
+        """Peak memory of the processes that do the work, where it is not this one: bytes of the largest."""
         self._cleanup = contextlib.ExitStack()
 
     def check(self) -> Action | None:
@@ -166,7 +168,7 @@ class JobSession:
             state,
             reason,
             only_pid=os.getpid(),
-            peak_rss_bytes=peak_rss_bytes(),
+            peak_rss_bytes=max(peak_rss_bytes(), self.others_rss),
             **columns,
         )
         if not settled:

@@ -18,8 +18,16 @@ from types import FrameType
 
 from engine.errors import JobError, StoreError
 from engine.jobs.cancelling import Canceller
-from engine.jobs.devices import Device, devices
-from engine.jobs.dispatch import JobCommand, Process, child_environment, job_command, python_module, start_job
+from engine.jobs.devices import Device, devices, gpu_count, ids_of, joined
+from engine.jobs.dispatch import (
+    JobCommand,
+    Process,
+    child_environment,
+    job_command,
+    python_module,
+    start_job,
+    wanted,
+)
 from engine.jobs.lock import WorkerLock, holder
 from engine.jobs.process import is_alive, signal_process, spawn_detached
 from engine.jobs.queue import next_job
@@ -211,7 +219,7 @@ class Worker:
         if not self.workspace.database.exists():
             return False
         with Reader(self.workspace) as reader:
-            return bool(reader.jobs(ACTIVE)) or next_job(reader) is not None
+            return bool(reader.jobs(ACTIVE)) or next_job(reader, gpus=gpu_count(self.devices)) is not None
 
     def _collect(self) -> None:
         for pid, process in list(self.processes.items()):
@@ -245,12 +253,17 @@ class Worker:
             logger.info("%s job %d adopted: process %d lives", job.kind, job.id, job.pid)
 
     def _dispatch(self, writer: Writer, reader: Reader) -> None:
-        for device in self.devices:
-            if any(process.device == device.id for process in self.processes.values()):
-                continue
-            job = next_job(reader, {process.subject for process in self.processes.values() if process.subject})
+        busy = {name for process in self.processes.values() for name in ids_of(process.device)}
+        free = [device for device in self.devices if device.id not in busy]
+        while free:
+            loaded = {process.subject for process in self.processes.values() if process.subject}
+            job = next_job(reader, loaded, gpu_count(self.devices))
             if job is None:
                 return
+            count = wanted(job, self.devices)
+            if count > len(free):
+                return  # what is free is held for it
+            device, free = joined(free[:count]), free[count:]
             process = start_job(self.workspace, writer, job, device, self._command)
             if process is not None:
                 self._exit_codes.pop(process.pid, None)

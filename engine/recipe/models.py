@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 from engine.recipe.rules import combination_problems
 
 QuestionId = Literal["Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "report"]
+Wording = Literal["simple", "detailed", "clinical", "structured"]
+"""Names of the wordings of single questions (`engine.questions.prompts`); not every question has all of them."""
 COMBINATION = "combination"
 """Type of the pydantic error that stands for the rules of `engine.recipe.rules`."""
 
@@ -38,6 +40,11 @@ class DataSection(BaseModel):
         description="Questions to train and to evaluate: any of Q1 to Q8, or the combined report alone.",
     )
     prompt: str = Field(default="detailed", description="Wording of the questions; `own` takes prompt_text.")
+    more_prompts: tuple[Wording, ...] = Field(
+        default=(),
+        strict=False,
+        description="Further wordings that every question is trained in, beside prompt; evaluation asks with prompt.",
+    )
     prompt_text: str = Field(
         default="", max_length=4000, description='A wording of your own for one question; needs prompt = "own".'
     )
@@ -73,7 +80,8 @@ class ModelSection(BaseModel):
         default="none", description="Precision of the frozen base: none keeps 16 or 32 bit, 4bit saves memory."
     )
     backend: Literal["auto", "unsloth", "transformers"] = Field(
-        default="auto", description="Training library; auto takes unsloth on an NVIDIA GPU and transformers elsewhere."
+        default="auto",
+        description="Training library; auto takes unsloth on NVIDIA cards up to 24 GB, transformers elsewhere.",
     )
 
 
@@ -99,7 +107,14 @@ class TrainingSection(BaseModel):
     epochs: float = Field(default=3.0, gt=0, le=10_000, description="Passes over the training images.")
     max_steps: int = Field(default=0, ge=0, description="Optimizer steps; 0 = as many as the epochs take.")
     batch: int = Field(default=2, ge=1, le=4096, description="Micro-batch: samples in one forward pass.")
-    accumulation: int = Field(default=4, ge=1, le=4096, description="Micro-batches to one optimizer step.")
+    accumulation: int = Field(
+        default=4, ge=1, le=4096, description="Micro-batches to one optimizer step, which takes batch x accumulation."
+    )
+    micro_batch: Literal["auto", "written"] = Field(
+        default="auto",
+        description="auto splits batch x accumulation anew, as the card's memory allows; a step stays the same step.",
+    )
+    devices: int = Field(default=1, ge=1, le=64, description="GPUs of this machine that share each optimizer step.")
     learning_rate: float = Field(default=2e-4, gt=0, le=10, description="Highest learning rate.")
     schedule: Literal["linear", "cosine", "constant"] = Field(
         default="linear", description="Course of the learning rate after the warmup."
@@ -117,6 +132,9 @@ class TrainingSection(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0, le=10, description="Decay of the adapter weights (AdamW).")
     gradient_checkpointing: Literal["auto", "on", "off"] = Field(
         default="auto", description="Recompute activations in the backward pass: less memory, more time."
+    )
+    compile: Literal["auto", "on", "off"] = Field(
+        default="auto", description="Compile the model's blocks: faster steps after a slower first one; auto on a GPU."
     )
     checkpoint_steps: int = Field(default=50, ge=0, description="Steps between checkpoints; 0 = only at the end.")
     evaluation_steps: int = Field(default=0, ge=0, description="Steps between validation losses; 0 = none.")

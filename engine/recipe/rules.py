@@ -56,14 +56,42 @@ def _prompt_exists(prompt: str, questions: Sequence[str]) -> str | None:
     lacking = [question for question in asked if prompt not in prompt_variants(question)]
     if not lacking or _mixed(questions):
         return None
-    common = [
-        variant for variant in prompt_variants(asked[0]) if all(variant in prompt_variants(other) for other in asked)
-    ]
     verb = "does" if len(lacking) == 1 else "do"
     return (
         f"found {shown(prompt)}, which {', '.join(lacking)} {verb} not have; "
-        f"valid for {', '.join(asked)}: {quoted(common)}"
+        f"valid for {', '.join(asked)}: {quoted(_common_wordings(asked))}"
     )
+
+
+def _more_wordings(more: Sequence[str], prompt: str, questions: Sequence[str]) -> str | None:
+    """Further wordings that each question is trained in."""
+    if not more:
+        return None
+    if repeated := _once(more):
+        return repeated
+    if prompt in more:
+        return f"{shown(prompt)} is the wording in prompt already; take it out of more_prompts"
+    if _mixed(questions):
+        return None
+    asked = list(dict.fromkeys(questions))
+    common = _common_wordings(asked)
+    unknown = [wording for wording in more if wording not in common]
+    if not unknown:
+        return None
+    lacking = [question for question in asked if any(wording not in prompt_variants(question) for wording in unknown)]
+    verb = "does" if len(lacking) == 1 else "do"
+    valid = [wording for wording in common if wording != prompt]
+    return (
+        f"found {quoted(unknown)}, which {', '.join(lacking)} {verb} not have; "
+        f"valid for {', '.join(asked)} beside {shown(prompt)}: {quoted(valid) if valid else 'none'}"
+    )
+
+
+def _common_wordings(asked: Sequence[str]) -> list[str]:
+    """Wordings that all questions have."""
+    return [
+        variant for variant in prompt_variants(asked[0]) if all(variant in prompt_variants(other) for other in asked)
+    ]
 
 
 def _own_wording(prompt: str, text: str, questions: Sequence[str]) -> str | None:
@@ -90,6 +118,7 @@ RULES = (
     Rule(("data.questions",), _report_alone),
     Rule(("data.prompt", "data.questions"), _prompt_exists),
     Rule(("data.prompt", "data.prompt_text", "data.questions"), _own_wording),
+    Rule(("data.more_prompts", "data.prompt", "data.questions"), _more_wordings),
     Rule(("training.loss", "data.questions"), _weighted),
     Rule(("evaluation.splits",), _once),
     Rule(("evaluation.normalisation",), _once),

@@ -15,6 +15,7 @@ from engine.store import (
     schema_0003_workbench,
     schema_0004_evidence,
     schema_0005_studies,
+    schema_0006_memory,
 )
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -23,6 +24,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("0003_workbench", schema_0003_workbench.STATEMENTS),
     ("0004_evidence", schema_0004_evidence.STATEMENTS),
     ("0005_studies", schema_0005_studies.STATEMENTS),
+    ("0006_memory", schema_0006_memory.STATEMENTS),
 )
 """Name and statements of each migration. Append only: an applied one is never edited, removed or moved."""
 

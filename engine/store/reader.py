@@ -15,6 +15,7 @@ from engine.store.connection import BUSY_SECONDS, explained, open_read_only
 from engine.store.evidence import EvidenceReads
 from engine.store.images import ImageReads
 from engine.store.mapping import columns, from_row, select
+from engine.store.memory import MemoryReads
 from engine.store.migrations import schema_version
 from engine.store.outputs import OutputReads
 from engine.store.reader_live import LiveReads
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 
-class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads, StudyReads):
+class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads, StudyReads, MemoryReads):
     """Reads runs.db and can't change it; a context manager, to be used from the thread that opened it."""
 
     def __init__(self, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS) -> None:

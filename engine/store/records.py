@@ -40,6 +40,7 @@ class RunRow:
     backend_reason: str | None
     quantization: str | None
     packing: str | None
+    """`on` or `off`, as resolved."""
     versions: Mapping[str, str]
     """Version by library name, of the training process."""
     git_revision: str | None
@@ -85,6 +86,8 @@ class RunRow:
     study: str | None
     queue_rank: float | None
     """Place among queued jobs of one priority, lowest first; None: by `queued_at`."""
+    layout: Mapping[str, object] | None = None
+    """How it is computed, as resolved (`engine.preflight.models.Layout`); None in runs of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,8 @@ class JobRow:
     """Optimiser steps of a run, cases of an evaluation; None until it is known."""
     error_title: str | None
     error_next_step: str | None
+    devices: int
+    """Devices that share the steps of a run (`training.devices`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from engine.store.writer_annotations import AnnotationWrites
 from engine.store.writer_base import Clock
 from engine.store.writer_imports import ImportWrites
 from engine.store.writer_jobs import JobWrites
+from engine.store.writer_memory import MemoryWrites
 from engine.store.writer_queue import QueueWrites
 from engine.store.writer_results import ResultWrites
 from engine.store.writer_studies import StudyWrites
 from engine.workspace import Workspace
 
 
-class Writer(ImportWrites, JobWrites, QueueWrites, ResultWrites, AnnotationWrites, StudyWrites):
+class Writer(ImportWrites, JobWrites, QueueWrites, ResultWrites, AnnotationWrites, StudyWrites, MemoryWrites):
     """One writing connection; a context manager, to be used from the thread that opened it."""
 
     @classmethod

@@ -18,6 +18,12 @@ _NO_PART = frozenset(
         "training.checkpoint_steps",  # where a run may be taken up again
         "training.evaluation_steps",  # looks at the validation loss
         "training.answer_checks",  # looks at answers, under random numbers of their own
+        # How a step is computed, not what it computes: up to rounding the same adapter.
+        "training.packing",
+        "training.micro_batch",
+        "training.devices",
+        "training.compile",
+        "training.gradient_checkpointing",
     }
 )
 """Keys that change nothing about the adapter. Those of `evaluation` neither: measurements are found by themselves."""

@@ -18,6 +18,9 @@ NO_QUANTIZATION = "none"
 
 SIXTEEN_BIT_SHARE = 1 / 3
 """`auto` keeps 16-bit weights that take at most this share of the GPU memory: activations need the rest."""
+SMALL_CARD_BYTES = 26 * 2**30
+"""Up to this much GPU memory `auto` takes Unsloth: cards of 24 GB, and a little above what is written on them. It needs
+least memory; on larger cards transformers with packed rows and compiled blocks is faster."""
 ROOMY_BYTES = 40 * 2**30
 """`auto` keeps 16 bits on a card of this size when the size of the weights is not known."""
 
@@ -55,20 +58,20 @@ def choose_backend(
         gpu: whether this process can use a CUDA device.
         unsloth_installed: whether Unsloth can be imported.
         bitsandbytes_installed: whether 4-bit weights can be loaded.
-        gpu_memory_bytes: memory of the device; None when unknown.
+        gpu_memory_bytes: memory of the device; None when unknown. It decides what `auto` takes.
         weight_bytes: size of the base model in 16 bits; None when unknown (not downloaded yet).
 
     Raises:
         ModelError: the recipe demands what this machine cannot do.
     """
-    backend, why = _backend(recipe.model.backend, gpu, unsloth_installed)
+    backend, why = _backend(recipe.model.backend, gpu, unsloth_installed, gpu_memory_bytes)
     quantization, because = _quantization(
         recipe.model.quantization, gpu, bitsandbytes_installed, gpu_memory_bytes, weight_bytes
     )
     return BackendChoice(backend, quantization, f"{backend}: {why}; quantization {quantization}: {because}")
 
 
-def _backend(wish: str, gpu: bool, unsloth_installed: bool) -> tuple[str, str]:
+def _backend(wish: str, gpu: bool, unsloth_installed: bool, memory: int | None) -> tuple[str, str]:
     if wish == TRANSFORMERS:
         return TRANSFORMERS, "the recipe asks for it"
     if wish == UNSLOTH:
@@ -89,7 +92,11 @@ def _backend(wish: str, gpu: bool, unsloth_installed: bool) -> tuple[str, str]:
         return TRANSFORMERS, "no CUDA device here, and Unsloth needs one"
     if not unsloth_installed:
         return TRANSFORMERS, "Unsloth is not installed"
-    return UNSLOTH, "a CUDA device is present and Unsloth is installed"
+    if memory is None:
+        return UNSLOTH, "the GPU memory is not known, and Unsloth needs least of it"
+    if memory <= SMALL_CARD_BYTES:
+        return UNSLOTH, f"the card has {memory / 2**30:.0f} GiB, and Unsloth needs least memory"
+    return TRANSFORMERS, f"the card has {memory / 2**30:.0f} GiB, on which packed and compiled transformers is faster"
 
 
 def _quantization(

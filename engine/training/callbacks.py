@@ -38,24 +38,33 @@ class Recorder(Protocol):
         """Columns of the run that changed."""
 
 
-class Augmented(Protocol):
-    """What draws other changes in each epoch (`engine.training.augmented.Augmentation`)."""
+class DrawnAnew(Protocol):
+    """What is another in each epoch: the changes of images (`Augmentation`), the order of samples (`MicroBatches`)."""
 
     epoch: int
 
 
 class EpochCallback(TrainerCallback):  # type: ignore[misc]
-    """Tells the augmentation which epoch begins, before the epoch's first batch is made or its workers start."""
+    """Tells what is drawn anew which epoch begins, before the epoch's first batch is made or its workers start."""
 
-    def __init__(self, augmentation: Augmented) -> None:
-        self.augmentation = augmentation
+    def __init__(self, *drawn: DrawnAnew) -> None:
+        self.drawn = drawn
 
     def on_epoch_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """The state's epoch is a whole number here, or lies within the epoch that a resumed run goes on with."""
-        self.augmentation.epoch = math.floor(state.epoch or 0)
+        for each in self.drawn:
+            each.epoch = math.floor(state.epoch or 0)
 
 
-RECORDED = ("loss", "learning_rate", "grad_norm", "samples_per_second", "tokens_per_second", "step_seconds")
+RECORDED = (
+    "loss",
+    "learning_rate",
+    "grad_norm",
+    "samples_per_second",
+    "tokens_per_second",
+    "step_seconds",
+    "data_seconds",
+)
 
 
 class RunCallback(TrainerCallback):  # type: ignore[misc]

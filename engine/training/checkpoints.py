@@ -9,7 +9,9 @@ from pathlib import Path
 STAGING = ".partial"
 """Folder inside `checkpoints/` in which a checkpoint is written."""
 NAME = re.compile(r"checkpoint-(\d+)")
-REQUIRED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+REQUIRED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json")
+RANDOM_STATES = ("rng_state.pth", "rng_state_0.pth")
+"""One of these: the second is that of the first of several ranks; a checkpoint is renamed when all have written."""
 
 
 def checkpoint_step(folder: Path) -> int | None:
@@ -21,6 +23,8 @@ def checkpoint_step(folder: Path) -> int | None:
     if match is None or any(not (folder / name).is_file() for name in REQUIRED):
         return None
     if any((folder / name).stat().st_size == 0 for name in REQUIRED):
+        return None
+    if not any((folder / name).is_file() and (folder / name).stat().st_size for name in RANDOM_STATES):
         return None
     try:
         state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))

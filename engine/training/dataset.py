@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from engine.data.images import target_size
 from engine.data.sample import stratified_sample
 from engine.errors import DataError
 from engine.questions.answer_forms import formed_answer
@@ -21,6 +22,7 @@ from engine.types import Case, Split
 if TYPE_CHECKING:
     from engine.recipe import Recipe
     from engine.training.balance_record import BalanceCounts
+    from engine.training.encoding import Encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class Example:
 
     image: int
     """Number of the image in the pixel store."""
+    sample: int
+    """Number of the training sample: examples of one sample show one and the same picture in every epoch. A repeat of
+    an image is a sample of its own."""
     prompt: str
     answer: str
     question: str
@@ -56,7 +61,9 @@ class Example:
         return self.mirrored
 
 
-def build_examples(cases: Sequence[Case], questions: Sequence[str], variant: str, own_text: str = "") -> list[Example]:
+def build_examples(
+    cases: Sequence[Case], questions: Sequence[str], variant: str, own_text: str = "", more: Sequence[str] = ()
+) -> list[Example]:
     """Examples in the order of the cases; a question that a case leaves open makes no example.
 
     Args:
@@ -64,15 +71,19 @@ def build_examples(cases: Sequence[Case], questions: Sequence[str], variant: str
         questions: Q1 to Q8, or the report.
         variant: name of the wording; answers are brought into the form that it asks for.
         own_text: the wording itself where `variant` is `own`.
+        more: names of further wordings, in each of which every question is asked once more.
 
     Raises:
         DataError: no case answers any of the questions.
     """
     examples = [
-        Example(number, prompt_text(question, variant, own_text), formed_answer(question, variant, answer), question)
+        Example(
+            number, number, prompt_text(question, words, own_text), formed_answer(question, words, answer), question
+        )
         for number, case in enumerate(cases)
         for question in questions
         if (answer := answer_of(case, question)) is not None
+        for words in (variant, *more)
     ]
     if not examples:
         raise DataError(
@@ -92,6 +103,8 @@ class TrainingData:
     trained: int
     """How many of them are trained on."""
     pixels: PixelStore
+    sizes: list[tuple[int, int]]
+    """Width and height of each image as the model sees it, in pixels, by its number."""
     balance: BalanceCounts | None = None
     """None where the recipe asks for no balance."""
     weights: ClassWeights | None = None
@@ -124,8 +137,8 @@ def prepare_data(
     check = []
     if recipe.training.evaluation_steps:
         check = stratified_sample(cases(Split.VALIDATION), recipe.evaluation.limit, seed)
-    trained = build_examples(train, data.questions, data.prompt, data.prompt_text)
-    checked = build_examples([*train, *check], data.questions, data.prompt, data.prompt_text)[len(trained) :]
+    trained = build_examples(train, data.questions, data.prompt, data.prompt_text, data.more_prompts)
+    checked = _checked(check, recipe, len(train))
     weights, augmentation = None, None
     if recipe.training.loss in WEIGHTED_LOSSES:
         trained, weights = weighed(trained, train)
@@ -144,7 +157,33 @@ def prepare_data(
     pixels.prepare()
     trained = [replace(example, origin=balanced.samples[example.image].origin) for example in trained]
     examples = [replace(example, image=pictures.numbers[example.image]) for example in (*trained, *checked)]
-    return TrainingData(examples, len(trained), pixels, balanced.counts, weights, augmentation)
+    # An image whose size was not recorded may be a square, which has the most tokens of all.
+    sizes = [target_size(width or 1, height or 1, data.image_size) for width, height in pictures.sizes]
+    return TrainingData(examples, len(trained), pixels, sizes, balanced.counts, weights, augmentation)
+
+
+def _checked(cases: Sequence[Case], recipe: Recipe, trained: int) -> list[Example]:
+    """Examples of the validation loss, asked as an evaluation asks; numbered on after the training samples."""
+    data = recipe.data
+    if not any(answer_of(case, question) is not None for case in cases for question in data.questions):
+        return []
+    examples = build_examples(cases, data.questions, data.prompt, data.prompt_text)
+    return [replace(each, image=each.image + trained, sample=each.sample + trained) for each in examples]
+
+
+def example_lengths(data: TrainingData, encoder: Encoder) -> list[int]:
+    """Tokens of each example that is trained on, as a row of its own."""
+    return [
+        len(encoder.prompt(example.prompt, tokens)) + len(encoder.answer(example.answer))
+        for example, tokens in zip(data.examples, image_lengths(data), strict=False)
+    ]
+
+
+def image_lengths(data: TrainingData) -> list[int]:
+    """Tokens of the image of each example that is trained on."""
+    side = data.pixels.geometry.patch * data.pixels.geometry.merge
+    tokens = [(width // side) * (height // side) for width, height in data.sizes]
+    return [tokens[example.image] for example in data.examples[: data.trained]]
 
 
 def _rows(start: int, stop: int) -> Any:

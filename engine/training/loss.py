@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.training.class_weights import WEIGHTED_LOSSES
-from engine.training.collator import IGNORED, WEIGHTS
+from engine.training.collator import IGNORED, SEGMENTS, WEIGHTS
+from engine.training.packing.masks import tree_mask
 
 if TYPE_CHECKING:
     from engine.recipe import Recipe
 
-TRUNK_INPUTS = ("input_ids", "attention_mask", "mm_token_type_ids", "pixel_values", "image_grid_thw")
+TRUNK_INPUTS = (
+    "input_ids",
+    "attention_mask",
+    "position_ids",
+    "mm_token_type_ids",
+    "pixel_values",
+    "image_grid_thw",
+)
 FOCAL_LOSSES = ("focal", "weighted_focal")
 """Values of `training.loss` that leave out what is sure."""
 _SURE = torch.finfo(torch.float32).tiny
@@ -77,15 +85,15 @@ def answer_loss(
 
     Args:
         model: Qwen3-VL, with or without PEFT.
-        batch: what the collator made; with `weights` (rows,) where the objective is weighted.
+        batch: what the collator made; with `weights` (rows, length) where the objective is weighted.
         trained_tokens: answer tokens of the whole accumulation window, so that micro-batches add up to the mean over
             the window; None takes those of this batch.
         objective: what is minimised.
     """
-    logits, targets, rows = _answers(model, batch)
+    logits, targets, (row, column) = _answers(model, batch)
     losses = token_losses(logits, targets, objective.gamma)
     if objective.weighted:
-        losses = losses * batch[WEIGHTS][rows]
+        losses = losses * batch[WEIGHTS][row, column]
     return losses.sum() / (targets.numel() if trained_tokens is None else trained_tokens)
 
 
@@ -93,7 +101,8 @@ def token_losses(logits: torch.Tensor, targets: torch.Tensor, gamma: float = 0.0
     """Focal loss of each token in nats: (1 - p)^gamma * -log p, p being the probability of the target.
 
     Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, there for two classes; here a class is a token of the
-    vocabulary. It is computed in float32, and as -expm1(log p), because 1 - p loses every digit as p comes close to 1.
+    vocabulary. It is computed in float32 at least, and as -expm1(log p), because 1 - p loses every digit as p comes
+    close to 1.
 
     Args:
         logits: (tokens, vocabulary), of any floating type.
@@ -103,18 +112,29 @@ def token_losses(logits: torch.Tensor, targets: torch.Tensor, gamma: float = 0.0
     Returns:
         float32 (tokens,).
     """
-    surprise = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+    precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    surprise = torch.nn.functional.cross_entropy(precise, targets, reduction="none")
     if gamma == 0:
         return surprise
     # At p = 1 the slope of a power below 1 is infinite, and infinity times 0 is no number; the clamp has slope 0 there.
     return (-torch.expm1(-surprise)).clamp(min=_SURE) ** gamma * surprise
 
 
-def _answers(model: Any, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Logits, targets, and the row of the batch (answer tokens,) that each token stands in."""
+def trunk_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """What the trunk takes of a collated batch; packed rows get their mask, without which they would be wrong."""
+    inputs = {name: batch[name] for name in TRUNK_INPUTS if name in batch}
+    if SEGMENTS in batch:
+        inputs["attention_mask"] = tree_mask(batch[SEGMENTS])
+    return inputs
+
+
+def _answers(
+    model: Any, batch: Mapping[str, Any]
+) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+    """Logits and targets of the answer tokens, and the places (row, column) at which these stand."""
     base = unwrapped(model)
-    hidden = base.model(**{name: batch[name] for name in TRUNK_INPUTS if name in batch}, use_cache=False)[0]
+    hidden = base.model(**trunk_inputs(batch), use_cache=False)[0]
     labels = batch["labels"]
     # The token at position t+1 is predicted from the hidden state at position t.
     row, column = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
-    return base.lm_head(hidden[row, column]), labels[row, column + 1], row
+    return base.lm_head(hidden[row, column]), labels[row, column + 1], (row, column + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -21,7 +21,9 @@ class StepMeter:
 
     clock: Callable[[], float] = time.perf_counter
     samples: int = 0
-    _tokens: list[torch.Tensor] = field(default_factory=list)
+    tokens: int = 0
+    waited: float = 0.0
+    """Seconds of this step in which the next batches were waited for."""
     _since: float | None = None
 
     def mark(self) -> None:
@@ -40,23 +42,37 @@ class StepMeter:
             if self._since is not None:
                 self._since += self.clock() - begun
 
-    def count(self, samples: int, tokens: torch.Tensor) -> None:
-        """Add a micro-batch; `tokens` stays on its device, so that the GPU is not waited for here."""
+    def count(self, samples: int, tokens: int) -> None:
+        """Add a micro-batch."""
         self.samples += samples
-        self._tokens.append(tokens)
+        self.tokens += tokens
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What happens inside is waiting for data."""
+        begun = self.clock()
+        try:
+            yield
+        finally:
+            self.waited += self.clock() - begun
+
+    def forget(self) -> None:
+        """Leave out what was counted since the last step: it was a trial."""
+        self.samples, self.tokens, self.waited = 0, 0, 0.0
+        self.mark()
 
     def finish_step(self) -> dict[str, float]:
-        """Seconds, samples a second and tokens a second (pads not counted) of the step that ends now."""
+        """Seconds, those of them spent waiting for data, samples and tokens (without pads) a second of the step that
+        ends now."""
         now = self.clock()
         seconds = max(now - (now if self._since is None else self._since), 1e-9)
-        tokens = sum(int(count.item()) for count in self._tokens)
         figures = {
             "step_seconds": seconds,
+            "data_seconds": self.waited,
             "samples_per_second": self.samples / seconds,
-            "tokens_per_second": tokens / seconds,
+            "tokens_per_second": self.tokens / seconds,
         }
-        self.samples = 0
-        self._tokens.clear()
+        self.samples, self.tokens, self.waited = 0, 0, 0.0
         self._since = now
         return figures
 

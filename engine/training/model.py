@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.errors import ModelError
-from engine.training.backends import FOUR_BIT, UNSLOTH, BackendChoice
+from engine.training.backends import FOUR_BIT, UNSLOTH
+from engine.training.fast.install import install
 from engine.training.lora_targets import target_pattern
 
 if TYPE_CHECKING:
+    from engine.preflight.models import Layout
     from engine.recipe import Recipe
 
 KEPT_IN_16_BITS = ["lm_head", r".*\bvisual\b.*"]
@@ -26,7 +28,7 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @contextmanager
-def _loading(source: str) -> Iterator[None]:
+def loading(source: str) -> Iterator[None]:
     """Turn the loaders' many exceptions into one error with a next step."""
     try:
         yield
@@ -49,7 +51,7 @@ def load_processor(source: str) -> Any:
     """
     from transformers import AutoProcessor
 
-    with _loading(source):
+    with loading(source):
         processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
     if not hasattr(processor, "image_token_id") or not hasattr(processor, "image_processor"):
         raise ModelError(
@@ -78,26 +80,26 @@ def load_base(source: str, quantization: str, device: torch.device) -> Any:
             llm_int8_skip_modules=KEPT_IN_16_BITS,
         )
         options["device_map"] = {"": device}
-    with _loading(source):
+    with loading(source):
         model = AutoModelForImageTextToText.from_pretrained(
             source, use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa", **options
         )
         return model if quantization == FOUR_BIT else model.to(device)
 
 
-def load_for_training(recipe: Recipe, source: str, choice: BackendChoice, device: torch.device) -> tuple[Any, Any]:
-    """Model with fresh LoRA weights (fixed by the seed), and its processor, on the chosen backend."""
-    if choice.backend == UNSLOTH:
-        return _unsloth(recipe, source, choice)
-    return _transformers(recipe, source, choice, device)
+def load_for_training(recipe: Recipe, source: str, layout: Layout, device: torch.device) -> tuple[Any, Any]:
+    """Model with fresh LoRA weights (fixed by the seed), and its processor, on the backend of the layout."""
+    if layout.backend == UNSLOTH:
+        return _unsloth(recipe, source, layout)
+    return _transformers(recipe, source, layout, device)
 
 
-def _transformers(recipe: Recipe, source: str, choice: BackendChoice, device: torch.device) -> tuple[Any, Any]:
+def _transformers(recipe: Recipe, source: str, layout: Layout, device: torch.device) -> tuple[Any, Any]:
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
     processor = load_processor(source)
-    model = load_base(source, choice.quantization, device)
+    model = load_base(source, layout.quantization, device)
     # No `prepare_model_for_kbit_training`: it would turn the 16-bit embeddings to 32 bits, 2.5 GB more at 8B.
     lora = recipe.lora
     config = LoraConfig(
@@ -111,18 +113,29 @@ def _transformers(recipe: Recipe, source: str, choice: BackendChoice, device: to
         task_type="CAUSAL_LM",
     )
     set_seed(recipe.training.seed)
-    return get_peft_model(model, config), processor
+    model = get_peft_model(model, config)
+    if has_fast_blocks(recipe, layout):
+        install(model.get_base_model())
+    return model, processor
 
 
-def _unsloth(recipe: Recipe, source: str, choice: BackendChoice) -> tuple[Any, Any]:
+def has_fast_blocks(recipe: Recipe, layout: Layout) -> bool:
+    """Whether the blocks of `engine.training.fast` compute the training.
+
+    Unsloth has its own; with dropout each layer would draw its own noise from what the joined layers compute once.
+    """
+    return layout.backend != UNSLOTH and recipe.lora.dropout == 0
+
+
+def _unsloth(recipe: Recipe, source: str, layout: Layout) -> tuple[Any, Any]:
     """Unsloth's documented path for vision models; `import unsloth` came first in this process."""
     from unsloth import FastVisionModel
 
-    checkpointing = "unsloth" if wants_checkpointing(recipe, gpu=True) else False
-    with _loading(source):
+    checkpointing = "unsloth" if layout.checkpointing else False
+    with loading(source):
         model, processor = FastVisionModel.from_pretrained(
             source,
-            load_in_4bit=choice.quantization == FOUR_BIT,
+            load_in_4bit=layout.quantization == FOUR_BIT,
             dtype=torch.bfloat16,
             use_gradient_checkpointing=checkpointing,
             attn_implementation="sdpa",
@@ -144,14 +157,8 @@ def _unsloth(recipe: Recipe, source: str, choice: BackendChoice) -> tuple[Any, A
         random_state=recipe.training.seed,
         use_gradient_checkpointing=checkpointing,
     )
-    FastVisionModel.for_training(model)
+    FastVisionModel.for_training(model, use_gradient_checkpointing=bool(checkpointing))
     return model, processor
-
-
-def wants_checkpointing(recipe: Recipe, gpu: bool) -> bool:
-    """Whether activations are recomputed: `auto` does so on a GPU, where memory is short, and not on a CPU."""
-    wish = recipe.training.gradient_checkpointing
-    return gpu if wish == "auto" else wish == "on"
 
 
 def load_adapter(model: Any, folder: Path) -> Any:
@@ -168,7 +175,7 @@ def load_adapter(model: Any, folder: Path) -> Any:
             f"{folder / ADAPTER_WEIGHTS} does not exist.",
             "Let the run finish (`sonotune resume`), then evaluate it.",
         )
-    with _loading(str(folder)):
+    with loading(str(folder)):
         return PeftModel.from_pretrained(model, str(folder), is_trainable=False)
 
 

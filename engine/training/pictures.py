@@ -21,11 +21,14 @@ class Pictures:
     """Number of the picture of each sample, then of each validation case."""
     trained: int
     """How many pictures are trained on."""
+    sizes: list[tuple[int, int]]
+    """Width and height of each file in pixels, as recorded when it was imported."""
 
     @classmethod
     def of(cls, samples: Sequence[Sample], check: Sequence[Case], seed: int) -> Pictures:
         """Pictures of the training samples and of the cases of the validation loss."""
         files: list[Path] = []
+        sizes: list[tuple[int, int]] = []
         made: dict[int, str] = {}
         place: dict[str, int] = {}
         for sample in samples:
@@ -34,12 +37,17 @@ class Pictures:
                 continue
             place[name] = len(files)
             files.append(sample.case.file)
+            sizes.append((sample.case.width, sample.case.height))
             if sample.origin is Origin.SYNTHETIC:
                 made[place[name]] = f"{seed}/synthetic/{name}"
         trained = len(files)
         numbers = [place[_picture_of(sample)] for sample in samples]
         return cls(
-            [*files, *(case.file for case in check)], made, [*numbers, *range(trained, trained + len(check))], trained
+            [*files, *(case.file for case in check)],
+            made,
+            [*numbers, *range(trained, trained + len(check))],
+            trained,
+            [*sizes, *((case.width, case.height) for case in check)],
         )
 
 

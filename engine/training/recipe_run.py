@@ -9,38 +9,52 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from trl import SFTConfig
 
+from engine.preflight.memory import LENGTH_MULTIPLE
 from engine.training.answer_watch import AnswerWatch
 from engine.training.augmented import augmentation_words
-from engine.training.backends import BackendChoice
 from engine.training.balance_record import BALANCE_EVENT, balance_words
-from engine.training.callbacks import EpochCallback, Requests, RunCallback
+from engine.training.callbacks import EpochCallback, Recorder, Requests, RunCallback
 from engine.training.checkpoints import checkpoint_step, latest_checkpoint
-from engine.training.collator import IGNORED, AnswerCollator
-from engine.training.dataset import TrainingData, prepare_data
+from engine.training.collator import IGNORED, TOKENS, AnswerCollator
+from engine.training.dataset import Example, TrainingData, example_lengths, image_lengths, prepare_data
+from engine.training.distributed.ranks import ALONE, Ranks
 from engine.training.encoding import Encoder
+from engine.training.fast.install import compile_blocks
+from engine.training.layout import Computation, layout_words
 from engine.training.lora_targets import lora_modules
-from engine.training.loss import Objective
+from engine.training.loss import Objective, unwrapped
+from engine.training.memory_guard import MemoryGuard
 from engine.training.meter import StepMeter, rates
-from engine.training.model import load_for_training, parameter_counts, save_adapter, wants_checkpointing
-from engine.training.record import RunRecord, final_loss, git_revision, peaks, versions
+from engine.training.model import has_fast_blocks, load_for_training, parameter_counts, save_adapter
+from engine.training.order import MicroBatches
+from engine.training.packing.proof import packing_error
+from engine.training.peak import median_step
+from engine.training.record import final_loss, git_revision, peaks, versions
 from engine.training.schedule import planned_steps, warmup_steps
 from engine.training.trainer import AnswerTrainer
 from engine.types import Case, Split
 
 if TYPE_CHECKING:
+    from engine.preflight.models import Layout
     from engine.recipe import Recipe
 
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 KEPT_CHECKPOINTS = 2
 LOADER_WORKERS = 8
-"""Processes that decode images where they do not fit into memory, and change them where a GPU would wait for it."""
+"""Processes that decode images where they do not fit into memory, and make batches where a GPU would wait for it."""
+BATCHES_AHEAD = 4
+"""Batches that each of these processes has ready."""
+PROVED_QUESTIONS = 8
+"""Questions to one image that are asked packed and separately before packing is used. With all wordings there may be
+dozens, and each takes a row of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +68,14 @@ class TrainingJob:
     """The run's folder: adapter/ and checkpoints/ go there."""
     cases: Callable[[Split], Sequence[Case]]
     """Cases of a split of the dataset."""
-    choice: BackendChoice
+    computation: Computation
     device: torch.device
-    record: RunRecord
+    record: Recorder
     requests: Requests
     event: Callable[[str, str], None] = lambda _kind, _detail: None
     """Writes a line into the run's history."""
+    ranks: Ranks = ALONE
+    """The processes that share each step; all of them call `train`, and the first one writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,12 @@ class TrainingResult:
     step: int
     final_loss: float | None
     adapter_sha256: str
+    layout: Layout
+    """How it was computed."""
+    relieved: bool
+    """It ran out of memory on the way, and went on with less than the layout says."""
+    step_seconds: float | None = None
+    """Median of its optimizer steps (`engine.training.peak.median_step`); None where it had too few to tell."""
 
 
 def train(job: TrainingJob) -> TrainingResult:
@@ -81,58 +103,78 @@ def train(job: TrainingJob) -> TrainingResult:
         TrainingDiverged: the loss became NaN or infinite; no adapter is written.
         Cancelled: the user cancelled; nothing is written.
     """
-    recipe, record = job.recipe, job.record
+    recipe, record, ranks = job.recipe, job.record, job.ranks
     started = time.perf_counter()
 
-    # --- model ---
-    model, processor = load_for_training(recipe, job.source, job.choice, job.device)
-    record.progress(**circumstances(job, model))
-
-    # --- data ---
+    # --- model and data ---
+    model, processor = load_for_training(recipe, job.source, job.computation.layout, job.device)
+    if job.computation.layout.compiled:
+        compile_blocks(unwrapped(model))
+    encoder = Encoder(processor)
     data = prepare_data(recipe, processor, job.cases)
     objective = Objective.of(recipe)
-    collator = AnswerCollator(
-        data.examples, Encoder(processor), data.pixels, data.augmentation, weighted=objective.weighted
-    )
-    tell(job, data, objective, collator([{"example": 0}]))
+    layout, why = ranks.of_first(settled(job, model, data, encoder))
+    record.progress(**circumstances(job, model, layout))
+    collator = collator_of(job, data, encoder, objective, packed=layout.packed)
+    tell(job, data, objective, collator([{"example": 0}]), layout, why)
     record.progress(load_seconds=time.perf_counter() - started)
 
     # --- training ---
     meter = StepMeter()
     callback = RunCallback(record, job.requests, meter)
     planned = planned_steps(recipe, data.trained)
-    watch = AnswerWatch(recipe, job.cases(Split.VALIDATION), planned, processor, record, job.event, meter)
-    trainer = AnswerTrainer(
+    watched = job.cases(Split.VALIDATION) if ranks.first else ()
+    watch = AnswerWatch(recipe, watched, planned, processor, record, job.event, meter)
+    order = order_of(recipe, data, encoder, layout, ranks)
+    trainer = trainer_of(
+        ranks,
         meter=meter,
+        order=order,
+        guard=MemoryGuard(job.event, checkpointing=layout.checkpointing),
         objective=objective,
         model=model,
-        args=arguments(job, data),
+        args=arguments(job, data, layout),
         data_collator=collator,
         train_dataset=data.train_rows,
         eval_dataset=data.validation_rows,
         processing_class=processor,
-        callbacks=[callback, watch, *([] if data.augmentation is None else [EpochCallback(data.augmentation)])],
+        callbacks=[callback, watch, EpochCallback(order, *([data.augmentation] if data.augmentation else []))],
     )
-    checkpoint = latest_checkpoint(job.directory / "checkpoints")
+    ranks.same_start(model.parameters(), recipe.training.seed)
+    checkpoint = ranks.of_first(latest_checkpoint(job.directory / "checkpoints"))
     if checkpoint is not None and checkpoint_step(checkpoint) == planned:
         # Only the saving was missed; the trainer would take one more step.
         trainer.restore(checkpoint)
     else:
+        if job.device.type == "cuda":
+            trainer.try_largest()
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
     # --- save ---
     digest, loss = save(job, trainer)
     step = trainer.state.global_step
-    return TrainingResult(callback.stopped and step < planned, step, loss, digest)
+    relieved = trainer.guard.relieved
+    seconds = median_step(trainer.state.log_history)
+    return TrainingResult(callback.stopped and step < planned, step, loss, digest, layout, relieved, seconds)
+
+
+def trainer_of(ranks: Ranks, **options: Any) -> AnswerTrainer:
+    """The trainer of a process that trains alone, or of one of several ranks."""
+    if ranks.alone:
+        return AnswerTrainer(**options)
+    from engine.training.distributed.trainer import SharedTrainer
+
+    return SharedTrainer(ranks=ranks, **options)
 
 
 def save(job: TrainingJob, trainer: AnswerTrainer) -> tuple[str, float | None]:
     """Write the adapter, and what the training came to into the run's row.
 
     Returns:
-        SHA-256 of the adapter, and the final loss (nats; None without a step).
+        SHA-256 of the adapter ("" on all ranks but the first), and the final loss (nats; None without a step).
     """
-    digest = save_adapter(trainer.model, job.directory / "adapter", job.recipe.model.id)
+    first = job.ranks.first
+    digest = save_adapter(trainer.model, job.directory / "adapter", job.recipe.model.id) if first else ""
     history = trainer.state.log_history
     loss = final_loss([entry["loss"] for entry in history if "loss" in entry])
     job.record.progress(
@@ -142,13 +184,21 @@ def save(job: TrainingJob, trainer: AnswerTrainer) -> tuple[str, float | None]:
         train_seconds=sum(entry.get("step_seconds", 0.0) for entry in history),
         evaluation_seconds=sum(entry.get("eval_runtime", 0.0) for entry in history),
         **rates(history),
-        **peaks(),
+        **job.ranks.largest(peaks()),
     )
     return digest, loss
 
 
-def tell(job: TrainingJob, data: TrainingData, objective: Objective, first: Mapping[str, torch.Tensor]) -> None:
-    """Write into the run's history what it trains on: balance, augmentation, and the loss on its first sample."""
+def tell(
+    job: TrainingJob,
+    data: TrainingData,
+    objective: Objective,
+    first: Mapping[str, torch.Tensor],
+    layout: Layout,
+    why: str,
+) -> None:
+    """Write into the run's history how it is computed and what it trains on: layout, balance, augmentation, loss."""
+    job.event("layout", "; ".join(filter(None, [layout_words(layout), job.computation.layout_reason, why])))
     if data.balance is not None:
         job.event(BALANCE_EVENT, balance_words(data.balance))
     if data.augmentation is not None:
@@ -159,18 +209,76 @@ def tell(job: TrainingJob, data: TrainingData, objective: Objective, first: Mapp
 
 def trained_words(batch: Mapping[str, torch.Tensor]) -> str:
     """Which tokens of a collated sample the loss stands on, in words for the run's history."""
-    trained, tokens = int((batch["labels"] != IGNORED).sum()), int(batch["attention_mask"].sum())
+    trained, tokens = int((batch["labels"] != IGNORED).sum()), int(batch[TOKENS])
     return f"on the answer alone: {trained} of the {tokens} tokens of the first sample; not on image and question"
 
 
-def circumstances(job: TrainingJob, model: Any) -> dict[str, Any]:
-    """Columns of the run that say what trains where: backend, versions, device, size of the adapter."""
+def settled(job: TrainingJob, model: Any, data: TrainingData, encoder: Encoder) -> tuple[Layout, str]:
+    """The layout that is really used, and why questions are packed or not: packing is proved on this very model."""
+    layout, objective = job.computation.layout, Objective.of(job.recipe)
+    # Two images: compiled code for a single row would be code for single rows alone.
+    asked = sorted(_by_sample(data.examples[: data.trained]), key=len, reverse=True)[:2]
+    if not layout.packed or len(asked[0]) < 2:
+        return replace(layout, packed=False), job.computation.packing_reason
+    rows = [{"example": number} for numbers in asked for number in numbers[:PROVED_QUESTIONS]]
+    batches = [
+        {key: value.to(job.device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
+        for batch in (collator_of(job, data, encoder, objective, packed=packed)(rows) for packed in (True, False))
+    ]
+    with torch.autocast("cuda", torch.bfloat16, enabled=job.device.type == "cuda"):
+        error = packing_error(model, *batches)
+    if not error.heeded:
+        return replace(layout, packed=False), f"Not packed, because the model does not heed the mask: {error.words}."
+    return layout, f"{job.computation.packing_reason} On this model {error.words}."
+
+
+def _by_sample(examples: Sequence[Example]) -> list[list[int]]:
+    """Numbers of the examples of each sample."""
+    groups = groupby(range(len(examples)), key=lambda number: examples[number].sample)
+    return [list(numbers) for _, numbers in groups]
+
+
+def collator_of(
+    job: TrainingJob, data: TrainingData, encoder: Encoder, objective: Objective, *, packed: bool
+) -> AnswerCollator:
+    """What makes the batches of a run."""
+    return AnswerCollator(
+        data.examples,
+        encoder,
+        data.pixels,
+        data.augmentation,
+        weighted=objective.weighted,
+        packed=packed,
+        multiple=LENGTH_MULTIPLE if job.device.type == "cuda" else 1,
+    )
+
+
+def order_of(
+    recipe: Recipe, data: TrainingData, encoder: Encoder, layout: Layout, ranks: Ranks = ALONE
+) -> MicroBatches:
+    """The order in which a run sees its examples; of several ranks, in which this one does."""
+    return MicroBatches(
+        [example.sample for example in data.examples[: data.trained]],
+        example_lengths(data, encoder),
+        micro_batch=layout.micro_batch,
+        accumulation=layout.accumulation,
+        seed=recipe.training.seed,
+        together=layout.packed,
+        shared=image_lengths(data),
+        rank=ranks.rank,
+        ranks=ranks.size,
+    )
+
+
+def circumstances(job: TrainingJob, model: Any, layout: Layout) -> dict[str, Any]:
+    """Columns of the run that say what trains where: backend, layout, versions, device, size of the adapter."""
     trained, total = parameter_counts(model)
     return {
-        "backend": job.choice.backend,
-        "backend_reason": job.choice.reason,
-        "quantization": job.choice.quantization,
-        "packing": "off",
+        "backend": layout.backend,
+        "backend_reason": job.computation.backend_reason,
+        "quantization": layout.quantization,
+        "packing": "on" if layout.packed else "off",
+        "layout": asdict(layout),
         "versions": versions(),
         "git_revision": git_revision(),
         "gpu_name": torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else None,
@@ -180,28 +288,30 @@ def circumstances(job: TrainingJob, model: Any) -> dict[str, Any]:
     }
 
 
-def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:
-    """The recipe's training section in the words of TRL."""
+def arguments(job: TrainingJob, data: TrainingData, layout: Layout) -> SFTConfig:
+    """The recipe's training section and the layout in the words of TRL."""
     training, gpu = job.recipe.training, job.device.type == "cuda"
-    return SFTConfig(
+    workers = loader_workers(data, gpu, job.ranks.size)
+    config = SFTConfig(
         output_dir=str(job.directory / "checkpoints"),
         num_train_epochs=training.epochs,
         max_steps=training.max_steps or -1,
-        per_device_train_batch_size=training.batch,
-        per_device_eval_batch_size=training.batch,
-        gradient_accumulation_steps=training.accumulation,
+        per_device_train_batch_size=layout.micro_batch,
+        per_device_eval_batch_size=layout.micro_batch,
+        gradient_accumulation_steps=layout.accumulation,
         learning_rate=training.learning_rate,
         lr_scheduler_type=SCHEDULES[training.schedule],
         warmup_steps=warmup_steps(training.warmup, planned_steps(job.recipe, data.trained)),
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        optim="adamw_torch",
+        optim="adamw_torch_fused" if gpu else "adamw_torch",
         seed=training.seed,
         data_seed=training.seed,
         # Precision and place.
         use_cpu=not gpu,
-        bf16=gpu,
-        gradient_checkpointing=wants_checkpointing(job.recipe, gpu),
+        # The fast blocks compute in the precision of the base by themselves.
+        bf16=gpu and not has_fast_blocks(job.recipe, layout),
+        gradient_checkpointing=layout.checkpointing,
         # The reentrant kind would leave the vision tower's adapter without gradients. Unsloth's own kind is reentrant
         # whatever stands here, and makes the input of both towers require gradients.
         gradient_checkpointing_kwargs={"use_reentrant": False},
@@ -209,8 +319,10 @@ def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         max_length=None,
-        dataloader_num_workers=loader_workers(data, gpu),
+        dataloader_num_workers=workers,
+        dataloader_prefetch_factor=BATCHES_AHEAD if workers else None,
         dataloader_pin_memory=gpu,
+        accelerator_config={"non_blocking": gpu},
         # Record: every step, through the callback; NaN must be seen.
         logging_steps=1,
         logging_nan_inf_filter=False,
@@ -222,10 +334,15 @@ def arguments(job: TrainingJob, data: TrainingData) -> SFTConfig:
         eval_strategy="steps" if training.evaluation_steps else "no",
         eval_steps=training.evaluation_steps or None,
         prediction_loss_only=True,
+        # The tokens of a step are added up over devices by the ranks themselves.
+        average_tokens_across_devices=False,
     )
+    # One process trains on one device: where it sees more of them, the trainer would wrap the model to use all.
+    _ = config.device  # counts them
+    config._n_gpu = min(config._n_gpu, 1)
+    return config
 
 
-def loader_workers(data: TrainingData, gpu: bool) -> int:
-    """Processes that make batches: none while pixels lie ready, or where the same cores train."""
-    ready = data.pixels.cached and (data.augmentation is None or not gpu)
-    return 0 if ready else min(LOADER_WORKERS, os.cpu_count() or 1)
+def loader_workers(data: TrainingData, gpu: bool, ranks: int = 1) -> int:
+    """Processes that make batches: none on a CPU while pixels lie ready, because the same cores train."""
+    return 0 if data.pixels.cached and not gpu else min(LOADER_WORKERS, max(1, (os.cpu_count() or 1) // ranks))

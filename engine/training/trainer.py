@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer with the loss on answers, whole-or-nothing checkpoints, and step figures.
+"""TRL's SFTTrainer with the loss on answers, an order of its own, whole-or-nothing checkpoints, and step figures.
 
 Import this module after `unsloth` where that backend runs: Unsloth replaces the trainer that is subclassed here.
 """
@@ -6,26 +6,41 @@ Import this module after `unsloth` where that backend runs: Unsloth replaces the
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 from transformers import TrainerState
-from transformers.trainer_utils import rotate_checkpoints
+from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 from trl import SFTTrainer
 
 from engine.training.checkpoints import STAGING
+from engine.training.collator import IGNORED, SAMPLES, TOKENS
 from engine.training.loss import CROSS_ENTROPY, Objective, answer_loss
+from engine.training.memory_guard import MemoryGuard, memory_words
 from engine.training.meter import StepMeter
 from engine.training.model import fsync_tree
+from engine.training.order import MicroBatches
 
 
 class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
     """Trains the adapter on answer tokens alone."""
 
-    def __init__(self, *, meter: StepMeter, objective: Objective = CROSS_ENTROPY, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        meter: StepMeter,
+        order: MicroBatches,
+        guard: MemoryGuard,
+        objective: Objective = CROSS_ENTROPY,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.meter = meter
+        self.order = order
+        self.guard = guard
         self.objective = objective
         # `compute_loss` below divides by the tokens of the whole accumulation window; this makes the trainer count
         # them, and keeps it from dividing by the number of micro-batches once more.
@@ -35,10 +50,35 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
 
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches in the run's own order, made ahead of time by other processes where there are any."""
+        workers = self.args.dataloader_num_workers
+        loader = DataLoader(
+            self.train_dataset,
+            batch_sampler=self.order,
+            collate_fn=self.data_collator,
+            num_workers=workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor if workers else None,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.prepared(loader)
+
+    def prepared(self, loader: DataLoader[Any]) -> DataLoader[Any]:
+        """The loader with its batches on the device."""
+        made: DataLoader[Any] = self.accelerator.prepare(loader)
+        return made
+
+    def get_batch_samples(self, *arguments: Any) -> Any:
+        """The batches of one optimizer step; the time that they are waited for is measured."""
+        with self.meter.waiting():
+            batches, tokens = super().get_batch_samples(*arguments)
+        self.guard.window = []
+        return batches, tokens
+
     def compute_loss(
         self,
         model: Any,
-        inputs: dict[str, torch.Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
@@ -54,10 +94,86 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         # The trunk is called inside the wrapper whose forward accelerate put under autocast, so enter it here.
         with self.accelerator.autocast():
             objective = self.objective if self.model.training else CROSS_ENTROPY
-            loss = answer_loss(model, inputs, num_items_in_batch, objective)
-        if self.model.training:
-            self.meter.count(len(inputs["input_ids"]), inputs["attention_mask"].sum())
-        return loss
+            return answer_loss(model, inputs, num_items_in_batch, objective)
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Forward and backward of one batch; where the memory is not enough, in smaller passes from then on."""
+        self.meter.count(inputs[SAMPLES], inputs[TOKENS])
+        self.guard.window.append(inputs)
+        try:
+            return self._passes(model, inputs, num_items_in_batch)
+        except torch.OutOfMemoryError as error:
+            reason = memory_words(error)
+        # Outside of `except`, whose traceback would keep the activations alive.
+        return self._step_again(model, num_items_in_batch, reason)
+
+    def _passes(self, model: Any, batch: Mapping[str, Any], tokens: torch.Tensor | int | None) -> torch.Tensor:
+        losses = [super(AnswerTrainer, self).training_step(model, piece, tokens) for piece in self.guard.pieces(batch)]
+        return torch.stack(losses).sum()
+
+    def _step_again(self, model: Any, tokens: torch.Tensor | int | None, reason: str) -> torch.Tensor:
+        """Everything of this optimizer step so far, once more with less memory; the loss of its last batch."""
+        while True:
+            self.guard.relieve(model, self.state.global_step, reason)
+            self._keep_last_step()
+            try:
+                return [self._passes(model, batch, tokens) for batch in self.guard.window][-1]
+            except torch.OutOfMemoryError as error:
+                reason = memory_words(error)
+
+    def _keep_last_step(self) -> None:
+        """A checkpoint of the last finished step, in case that it gets worse than this."""
+        step = self.state.global_step
+        if step and not (Path(self.args.output_dir) / f"checkpoint-{step}").exists():
+            with self.meter.paused():
+                self._save_checkpoint(self.model, None)
+
+    def try_largest(self) -> None:
+        """Take the largest forward and backward pass of the whole training now: if it does not fit, then at once.
+
+        Nothing of it stays: gradients are dropped, and random numbers go on as if nothing had happened.
+        """
+        if self.args.gradient_checkpointing:
+            # As `train` does first of all: without it the pass would need more than any of the training.
+            self.model.gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs=dict(self.args.gradient_checkpointing_kwargs or {})
+            )
+        gpus = [self.args.device.index or 0] if self.args.device.type == "cuda" else []
+        trained = sum(each.numel() for each in self.model.parameters() if each.requires_grad)
+        # In place of the optimizer's two moments, which only come with its first step.
+        moments = torch.empty(2 * trained, dtype=torch.float32, device=self.args.device)
+        with torch.random.fork_rng(devices=gpus):
+            batch = self.data_collator([{"example": number} for number in self.order.largest()])
+            self.guard.window = []
+            self.training_step(self.model, batch, (batch["labels"] != IGNORED).sum())
+        del moments
+        self.guard.window = []
+        self.model.zero_grad(set_to_none=True)
+        self.meter.forget()
+
+    def evaluation_loop(
+        self, dataloader: DataLoader[Any], *_arguments: Any, metric_key_prefix: str = "eval", **_options: Any
+    ) -> EvalLoopOutput:
+        """The validation loss: the mean over all answer tokens, however they were cut into batches.
+
+        The trainer's own mean is one of batch means, so it would change with the card that the batches are planned for.
+        """
+        self.model.eval()
+        total = tokens = 0.0
+        for batch in dataloader:
+            count = int((batch["labels"] != IGNORED).sum())
+            if count:
+                loss, _, _ = self.prediction_step(self.model, batch, prediction_loss_only=True)
+                total += float(loss) * count
+                tokens += count
+        total, tokens = self.over_all_devices([total, tokens])
+        return EvalLoopOutput(None, None, {f"{metric_key_prefix}_loss": total / tokens}, len(self.eval_dataset))
+
+    def over_all_devices(self, numbers: Sequence[float]) -> list[float]:
+        """Sums over the devices that share the run: here there is one."""
+        return list(numbers)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the step's speed to the logged losses, so that checkpoints carry it too."""
@@ -82,6 +198,10 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         folder = Path(self.args.output_dir)
         shutil.rmtree(folder / STAGING, ignore_errors=True)
         super()._save_checkpoint(model, trial)
+        self.put_in_place(folder)
+
+    def put_in_place(self, folder: Path) -> None:
+        """Flush the checkpoint that was just written, and rename it from the staging folder into `folder`."""
         written = folder / STAGING / f"checkpoint-{self.state.global_step}"
         fsync_tree(written)
         final = folder / written.name

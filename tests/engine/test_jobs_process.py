@@ -14,7 +14,7 @@ import pytest
 from store_helpers import wait_until
 
 from engine.jobs import devices as devices_module
-from engine.jobs.devices import devices, nvml_index
+from engine.jobs.devices import devices, nvml_indices
 from engine.jobs.dispatch import child_environment
 from engine.jobs.lock import WorkerLock, holder
 from engine.jobs.process import is_alive, kill_session, last_lines, process_start, signal_process, spawn_detached
@@ -188,6 +188,9 @@ def test_without_a_driver_there_is_one_cpu_device(monkeypatch: pytest.MonkeyPatc
     assert (device.id, device.visible) == ("cpu", "")
 
 
-@pytest.mark.parametrize(("device", "index"), [("cuda:1", 1), ("cpu", None), (None, None), ("cuda:x", None)])
-def test_a_gpus_number_is_read_from_its_device_id(device: str | None, index: int | None) -> None:
-    assert nvml_index(device) == index
+@pytest.mark.parametrize(
+    ("device", "indices"),
+    [("cuda:1", [1]), ("cuda:0,cuda:12", [0, 12]), ("cpu", []), (None, []), ("cuda:x", []), ("cuda:x,cuda:2", [2])],
+)
+def test_the_numbers_of_gpus_are_read_from_their_device_ids(device: str | None, indices: list[int]) -> None:
+    assert nvml_indices(device) == indices

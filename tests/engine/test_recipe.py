@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +26,7 @@ from engine.recipe import (
     recipe_to_toml,
     recipe_values,
 )
-from engine.recipe.models import SECTIONS
+from engine.recipe.models import SECTIONS, Wording
 from engine.recipe.presets import REPOSITORY
 from engine.recipe.problems import field_of, valid_values
 
@@ -115,6 +115,23 @@ def test_every_kind_of_problem_is_reported_at_once() -> None:
         ({"data": {"questions": ["report"]}}, 'which report does not have; valid for report: "report"'),
         ({"data": {"questions": ["Q7"], "prompt": "report"}}, 'valid for Q7: "simple", "detailed", "clinical"'),
         ({"data": {"questions": ["Q1", "Q7"], "prompt": "structured"}}, "which Q1 does not have; valid for Q1, Q7"),
+        (
+            {"data": {"more_prompts": ["simple", "simple"]}},
+            'data.more_prompts, data.prompt, data.questions: "simple" named more than once',
+        ),
+        ({"data": {"more_prompts": ["detailed"]}}, '"detailed" is the wording in prompt already'),
+        ({"data": {"more_prompts": ["own"]}}, 'data.more_prompts: found "own"; valid: a list such as ["simple"] of'),
+        (
+            {"data": {"questions": ["Q1", "Q7"], "more_prompts": ["simple", "structured"]}},
+            'found "structured", which Q1 does not have; valid for Q1, Q7 beside "detailed": "simple", "clinical"',
+        ),
+        ({"data": {"questions": ["Q2", "Q3"], "more_prompts": ["structured"]}}, "which Q2, Q3 do not have"),
+        ({"data": {"more_prompts": ["brief"]}}, 'found "brief"; valid: a list such as'),
+        (
+            {"data": {"questions": ["report"], "prompt": "report", "more_prompts": ["simple"]}},
+            'found "simple", which report does not have; valid for report beside "report": none',
+        ),
+        ({"data": {"more_prompts": "simple"}}, 'data.more_prompts: found "simple"; valid: a list'),
         ({"data": {"balance": "focal"}}, 'data.balance: found "focal"; valid: "none", "oversample" or "synthetic"'),
         ({"data": {"augment": "more"}}, 'valid: "none", "basic" or "advanced"'),
         ({"data": {"dataset": "../other"}}, 'data.dataset: found "../other"; valid: a name of letters'),
@@ -176,6 +193,13 @@ def test_every_wording_of_every_question_is_accepted(question: str) -> None:
     for prompt in prompt_variants(question):
         recipe = parse_recipe({"name": "x", "data": {"questions": [question], "prompt": prompt}}, "test.toml")
         assert recipe.data.questions == (question,)
+
+
+def test_further_wordings_are_those_that_questions_have() -> None:
+    assert set(get_args(Wording)) == {wording for question in QUESTIONS for wording in prompt_variants(question)}
+    for more in (("simple",), ("clinical", "structured"), ("structured", "simple", "clinical")):
+        recipe = parse_recipe({"name": "x", "data": {"questions": ["Q7"], "more_prompts": list(more)}}, "test.toml")
+        assert recipe.data.more_prompts == more
 
 
 def test_every_field_has_a_description_and_says_what_is_valid() -> None:

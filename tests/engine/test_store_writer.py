@@ -117,7 +117,12 @@ def test_every_column_has_its_field_and_every_field_its_column(
     assert stored == set(columns(record)) | keys
 
 
-SPECIAL: dict[str, Any] = {"state": State.RUNNING, "versions": {"torch": "2.14.1", "é": "ß"}, "kind": "training"}
+SPECIAL: dict[str, Any] = {
+    "state": State.RUNNING,
+    "versions": {"torch": "2.14.1", "é": "ß"},
+    "layout": {"backend": "transformers", "packed": True, "micro_batch": 64},
+    "kind": "training",
+}
 
 
 def full_values(record: type, **special: Any) -> dict[str, Any]:

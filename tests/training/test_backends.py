@@ -13,19 +13,29 @@ Build = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
-    ("gpu", "unsloth", "backend", "because"),
+    ("gpu", "unsloth", "memory", "backend", "because"),
     [
-        (True, True, "unsloth", "CUDA device is present and Unsloth is installed"),
-        (True, False, "transformers", "Unsloth is not installed"),
-        (False, True, "transformers", "no CUDA device"),
+        (True, True, 24 * GIB, "unsloth", "24 GiB, and Unsloth needs least memory"),
+        (True, True, 26 * GIB, "unsloth", "Unsloth needs least memory"),
+        (True, True, None, "unsloth", "memory is not known"),
+        (True, True, 32 * GIB, "transformers", "32 GiB, on which packed and compiled transformers is faster"),
+        (True, True, 80 * GIB, "transformers", "faster"),
+        (True, False, 24 * GIB, "transformers", "Unsloth is not installed"),
+        (False, True, None, "transformers", "no CUDA device"),
     ],
 )
-def test_auto_takes_unsloth_only_where_it_can_run_and_says_why(
-    recipe: Build, gpu: bool, unsloth: bool, backend: str, because: str
+def test_auto_takes_unsloth_on_small_cards_where_it_can_run_and_says_why(
+    recipe: Build, gpu: bool, unsloth: bool, memory: int | None, backend: str, because: str
 ) -> None:
-    choice = choose_backend(recipe(), gpu, unsloth)
+    choice = choose_backend(recipe(), gpu, unsloth, gpu_memory_bytes=memory)
     assert choice.backend == backend
     assert because in choice.reason
+
+
+def test_unsloth_in_4_bit_may_be_asked_for_on_a_big_card(recipe: Build) -> None:
+    asked = recipe(model={"backend": "unsloth", "quantization": "4bit"})
+    choice = choose_backend(asked, True, True, gpu_memory_bytes=80 * GIB)
+    assert (choice.backend, choice.quantization) == ("unsloth", "4bit")
 
 
 def test_a_written_backend_is_kept(recipe: Build) -> None:

@@ -181,6 +181,14 @@ def test_class_weights_after_balance_do_not_correct_twice() -> None:
     assert weights.words == "abnormal x1 (30 samples), normal x1 (30 samples), from the samples trained on"
 
 
+def test_class_weights_count_every_wording_and_keep_their_mean() -> None:
+    real = cases(2, 6)
+    examples, weights = weighed(build_examples(real, ("Q7",), "detailed", "", ("simple",)), real)
+    assert weights.counts == {Verdict.ABNORMAL: 4, Verdict.NORMAL: 12}
+    assert [example.weight for example in examples] == [2.0] * 4 + [pytest.approx(2 / 3)] * 12
+    assert sum(example.weight for example in examples) == pytest.approx(len(examples))
+
+
 def test_only_answers_that_say_the_verdict_are_weighed() -> None:
     real = [
         Case(0, "a", cases(1, 0)[0].file, "V", Split.TRAIN, {"Q7": "Abnormal VSD", "Q6": "Good"}, "", 40, 30),
@@ -211,3 +219,21 @@ def test_the_launch_plan_counts_what_is_trained_on_and_says_what_was_added(tmp_p
     at_once = 2 * more.recipe.training.accumulation
     assert more.steps == 3 * -(-more.training_samples // at_once)
     assert more.split_images == plain.split_images
+
+
+def test_the_launch_plan_counts_a_sample_for_each_wording(tmp_path: Path) -> None:
+    workspace = small_dataset(tmp_path)
+
+    def plan(*changes: str) -> api.LaunchPlan:
+        wanted = ["data.dataset=fetal", "training.max_steps=0", "data.questions=['Q6','Q7']", *changes]
+        return api.plan_launch(workspace, api.load_recipe(api.find_recipe("demo", Path.cwd()), wanted))
+
+    once, thrice = plan(), plan("data.more_prompts=['simple','clinical']")
+    assert thrice.training_samples == 3 * once.training_samples == sum(thrice.training_views.values())
+    training = thrice.recipe.training
+    passes = -(-thrice.training_samples // training.batch)
+    assert thrice.steps == training.epochs * -(-passes // training.accumulation)
+    assert thrice.preflight is not None
+    assert once.preflight is not None
+    assert thrice.preflight.typical.samples == thrice.training_samples
+    assert once.preflight.typical.samples == once.training_samples

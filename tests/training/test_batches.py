@@ -12,14 +12,21 @@ from PIL import Image
 from engine.data.images import load_image
 from engine.errors import DataError
 from engine.questions.prompts import prompt_text
-from engine.training.collator import IGNORED
+from engine.training.collator import IGNORED, SAMPLES, TOKENS
 from engine.training.dataset import build_examples
 from engine.training.encoding import Encoder
 from engine.training.loss import answer_loss
 from engine.training.pixels import Geometry, PixelStore
 from engine.types import Case, Split
 
-Collate = Callable[..., dict[str, torch.Tensor]]
+Collate = Callable[..., dict[str, Any]]
+PIXELS = ("pixel_values", "image_grid_thw")
+
+
+def real_tokens(batch: dict[str, Any]) -> torch.Tensor:
+    """1 where a row has a token, 0 behind its last answer token; nothing but pads comes after that."""
+    last = (batch["labels"] != IGNORED).int() * torch.arange(batch["labels"].shape[1])
+    return (torch.arange(batch["labels"].shape[1]) <= last.amax(dim=1, keepdim=True)).long()
 
 
 def test_the_trained_tokens_are_the_answer_and_its_end_and_nothing_else(
@@ -30,6 +37,8 @@ def test_the_trained_tokens_are_the_answer_and_its_end_and_nothing_else(
     trained = [processor.tokenizer.decode(row[row != IGNORED]) for row in batch["labels"]]
     assert trained == [f"{case.answers[question]}<|im_end|>" for case in cases for question in ("Q7", "Q1")]
     assert (batch["labels"] != IGNORED).any(dim=1).all()
+    assert batch[SAMPLES] == 8
+    assert batch[TOKENS] == int(real_tokens(batch).sum()) < batch["input_ids"].numel()
 
 
 def test_a_row_reads_as_the_processors_own_chat_template(
@@ -47,8 +56,9 @@ def test_a_row_reads_as_the_processors_own_chat_template(
         return_tensors="pt",
         do_resize=False,
     )
-    for name in ("input_ids", "attention_mask", "image_grid_thw", "mm_token_type_ids"):
+    for name in ("input_ids", "image_grid_thw", "mm_token_type_ids"):
         assert torch.equal(batch[name], official[name]), name
+    assert official["attention_mask"].all()  # so that none is needed
     torch.testing.assert_close(batch["pixel_values"], official["pixel_values"], rtol=0, atol=1e-5)
 
 
@@ -117,7 +127,9 @@ def test_the_loss_equals_the_models_own_over_whole_sequences(
     batch = collate(phantom_cases[:4], ("Q7", "Q3"))
     with torch.no_grad():
         ours = answer_loss(model, batch)
-        theirs = model(**batch).loss
+        # By its own positions and with the mask of the pads, where ours come with the batch and need none.
+        official = {key: batch[key] for key in ("input_ids", "labels", "mm_token_type_ids", *PIXELS)}
+        theirs = model(**official, attention_mask=real_tokens(batch)).loss
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 

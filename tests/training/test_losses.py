@@ -38,13 +38,13 @@ def labelled() -> dict[str, torch.Tensor]:
     for row in range(8):
         length = row % 4 + 1
         labels[row, 2 : 2 + length] = torch.randint(0, 11, (length,), generator=draw)
-    return {"input_ids": torch.zeros(8, 7), "labels": labels, WEIGHTS: torch.tensor([4.0, *[4 / 7] * 7])}
+    weights = torch.tensor([4.0, *[4 / 7] * 7])[:, None].expand(8, 7)
+    return {"input_ids": torch.zeros(8, 7), "labels": labels, WEIGHTS: weights}
 
 
 def pieces(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     mask = batch["labels"][:, 1:] != IGNORED
-    rows = mask.nonzero()[:, 0]
-    return logits[:, :-1][mask], batch["labels"][:, 1:][mask], batch[WEIGHTS][rows]
+    return logits[:, :-1][mask], batch["labels"][:, 1:][mask], batch[WEIGHTS][:, 1:][mask]
 
 
 def numpy_focal(logits: torch.Tensor, targets: torch.Tensor, gamma: float) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_the_weighted_loss_is_torchs_for_weights_that_depend_on_the_target() -> 
     per_class = torch.tensor([1.5, 0.75, 1, 1, 1])
     labels = torch.full((6, 3), IGNORED)
     labels[:, 1] = verdicts
-    batch = {"input_ids": torch.zeros(6, 3), "labels": labels, WEIGHTS: per_class[verdicts]}
+    batch = {"input_ids": torch.zeros(6, 3), "labels": labels, WEIGHTS: per_class[verdicts][:, None].expand(6, 3)}
     ours = answer_loss(Parrot(logits), batch, objective=WEIGHTED)
     total = cross_entropy(logits[:, 0], verdicts, weight=per_class, reduction="sum")
     torch.testing.assert_close(ours, total / 6)
@@ -91,7 +91,7 @@ def test_the_focal_loss_of_two_classes_is_torchvisions() -> None:
     labels = torch.full((25, 2), IGNORED)
     labels[:, 1] = targets
     weights = torch.where(targets == 1, 0.25, 0.75)
-    batch = {"input_ids": torch.zeros(25, 2), "labels": labels, WEIGHTS: weights}
+    batch = {"input_ids": torch.zeros(25, 2), "labels": labels, WEIGHTS: weights[:, None].expand(25, 2)}
     ours = answer_loss(Parrot(torch.stack([logits, logits], dim=1)), batch, objective=BOTH)
     balanced = sigmoid_focal_loss(score, targets.float(), alpha=0.25, gamma=2, reduction="mean")
     torch.testing.assert_close(ours, balanced, rtol=1e-4, atol=1e-7)
@@ -170,7 +170,10 @@ def test_weights_travel_with_their_rows_and_never_reach_the_model(
     pixels = PixelStore([case.file for case in cases], 96, Geometry.of(processor))
     collator = AnswerCollator(examples, Encoder(processor), pixels, weighted=True)
     batch = collator([{"example": number} for number in (3, 2, 0)])
-    assert batch[WEIGHTS].tolist() == pytest.approx([1.0, 1.5, 0.75])
+    assert batch[WEIGHTS].shape == batch["labels"].shape
+    for row, expected in enumerate([1.0, 1.5, 0.75]):
+        of_answer = batch[WEIGHTS][row][batch["labels"][row] != IGNORED]
+        assert of_answer.tolist() == pytest.approx([expected] * len(of_answer))
     assert batch[WEIGHTS].dtype == torch.float32
     seen: set[str] = set()
     trunk = model.model.forward

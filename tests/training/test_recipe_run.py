@@ -17,6 +17,7 @@ from engine.store.writer import Writer
 from engine.training.backends import choose_backend
 from engine.training.callbacks import Cancelled, TrainingDiverged
 from engine.training.checkpoints import complete_checkpoints, latest_checkpoint
+from engine.training.layout import Computation, as_written
 from engine.training.recipe_run import TrainingJob, TrainingResult, train
 from engine.training.record import RunRecord
 from engine.training.schedule import planned_steps
@@ -53,13 +54,15 @@ class Bench:
         with Reader(self.workspace) as reader:
             return self.workspace.root / reader.run(run_id).directory
 
-    def train(self, run_id: int, recipe: Recipe, wishes: Wishes | None = None) -> TrainingResult:
+    def train(
+        self, run_id: int, recipe: Recipe, wishes: Wishes | None = None, computation: Computation | None = None
+    ) -> TrainingResult:
         job = TrainingJob(
             recipe=recipe,
             source=str(self.base),
             directory=self.directory(run_id),
             cases=lambda split: [case for case in self.all_cases if case.split == split],
-            choice=choose_backend(recipe, False, False),
+            computation=computation or as_written(recipe, choose_backend(recipe, False, False)),
             device=torch.device("cpu"),
             record=RunRecord(self.writer, run_id),
             requests=wishes or Wishes(),

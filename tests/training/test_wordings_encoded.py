@@ -82,6 +82,29 @@ def test_the_data_of_a_run_and_its_answer_watch_have_the_words_of_the_recipe(
     assert [(question, prompt) for question, prompt, _, _ in watch.asked] == [("Q7", OWN_TEXT)]
 
 
+def test_further_wordings_are_trained_and_not_evaluated(
+    phantom_cases: Any, processor: Any, recipe: Callable[..., Any]
+) -> None:
+    from engine.training.answer_watch import AnswerWatch
+    from engine.training.dataset import prepare_data
+
+    asked = recipe(
+        data={"questions": ["Q2", "Q7"], "prompt": "simple", "more_prompts": ["clinical", "detailed"], "limit": 6},
+        training={"evaluation_steps": 2},
+    )
+    parts = {split: [case for case in phantom_cases if case.split is split] for split in Split}
+    data = prepare_data(asked, processor, parts.__getitem__)
+    trained, checked = data.examples[: data.trained], data.examples[data.trained :]
+    assert [example.prompt for example in trained[:6]] == [
+        prompt_text(question, variant) for question in ("Q2", "Q7") for variant in ("simple", "clinical", "detailed")
+    ]
+    assert len(trained) == 6 * 2 * 3
+    assert [example.sample for example in trained] == [number for number in range(6) for _ in range(6)]
+    assert {example.prompt for example in checked} == {prompt_text("Q2", "simple"), prompt_text("Q7", "simple")}
+    watch = AnswerWatch(asked, parts[Split.VALIDATION], 6, processor, None, print, None)  # type: ignore[arg-type]
+    assert {prompt for _, prompt, _, _ in watch.asked} == {prompt_text("Q2", "simple"), prompt_text("Q7", "simple")}
+
+
 class Recording:
     """An encoder that remembers what it was asked to encode."""
 
@@ -108,7 +131,7 @@ def test_an_evaluation_asks_in_the_words_of_its_protocol_and_keeps_its_targets(
 ) -> None:
     import torch
 
-    from engine.evaluation.measure import measure
+    from engine.evaluation.measure import Asking, Examination
     from engine.evaluation.subject import Subject
     from engine.training.pixels import Geometry
 
@@ -117,11 +140,11 @@ def test_an_evaluation_asks_in_the_words_of_its_protocol_and_keeps_its_targets(
     protocol = build_protocol("Q7", variant, 96, 4, targets, own_text=OWN_TEXT)
     recording = Recording(encoder)
     subject = Subject(model.eval(), recording, Geometry.of(encoder.processor), torch.device("cpu"))  # type: ignore[arg-type]
-    [batch] = measure(subject, cases, protocol, 2)
+    [batch] = Examination(subject, {7: Asking(protocol, cases)}, 2).batches()
     assert set(recording.prompts) == {prompt_text("Q7", variant, OWN_TEXT)}
     assert set(recording.answers) == set(protocol.candidates)
-    assert [each.target for each in batch.predictions] == targets
-    assert all(set(each.probabilities) == set(protocol.candidates) for each in batch.predictions)
+    assert [each.target for each in batch.predictions[7]] == targets
+    assert all(set(each.probabilities) == set(protocol.candidates) for each in batch.predictions[7])
     assert all(
         candidate.startswith(("NORMAL. ", "ABNORMAL. ")) is (variant != OWN) for candidate in protocol.candidates
     )

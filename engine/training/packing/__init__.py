@@ -1,0 +1,1 @@
+"""Several questions about one image in one sequence, with the very loss and gradients of separate samples."""
