@@ -43,9 +43,24 @@ def prompt_batch(
 ) -> dict[str, torch.Tensor]:
     """The same question about several images, padded on the left, on `device`."""
     values, grid = pixels.batch(images)
-    batch = pad_left([encoder.prompt(prompt, tokens) for tokens in pixels.tokens(grid)], encoder)
-    batch |= {"pixel_values": values, "image_grid_thw": grid}
-    return {name: value.to(device) for name, value in batch.items()}
+    return question_batch(encoder, prompt, values.to(device), grid.to(device), pixels.tokens(grid))
+
+
+def question_batch(
+    encoder: Encoder, prompt: str, values: torch.Tensor, grid: torch.Tensor, tokens: Sequence[int]
+) -> dict[str, torch.Tensor]:
+    """The same question about images that are on a device already.
+
+    Args:
+        encoder: of the model's processor.
+        prompt: the wording.
+        values: `pixel_values` (patches, features).
+        grid: `image_grid_thw` (images, 3).
+        tokens: image tokens of each image.
+    """
+    batch = pad_left([encoder.prompt(prompt, count) for count in tokens], encoder)
+    placed = {name: value.to(values.device) for name, value in batch.items()}
+    return placed | {"pixel_values": values, "image_grid_thw": grid}
 
 
 @torch.inference_mode()
@@ -55,9 +70,13 @@ def generate_answers(
     batch: dict[str, torch.Tensor],
     max_new_tokens: int,
     clock: Callable[[], float] = time.perf_counter,
+    between: Callable[[], None] | None = None,
 ) -> list[Generated]:
-    """Greedy answers to a batch of prompts (see `prompt_batch`)."""
-    return generate(model, encoder, batch, max_new_tokens, clock)
+    """Greedy answers to a batch of prompts (see `prompt_batch`).
+
+    `between` is called after every token; it may raise to give up.
+    """
+    return generate(model, encoder, batch, max_new_tokens, clock, between)
 
 
 def generate(
@@ -66,19 +85,33 @@ def generate(
     batch: dict[str, torch.Tensor],
     max_new_tokens: int,
     clock: Callable[[], float] = time.perf_counter,
+    between: Callable[[], None] | None = None,
 ) -> list[Generated]:
     """As `generate_answers`, under the gradient mode of the caller.
 
     A model that trains on afterwards must not be left with tensors of inference mode in its buffers.
     """
+    watched = {} if between is None else {"stopping_criteria": _calls(between)}
     ends = end_ids(model, encoder)
     started = clock()
     output = model.generate(
-        **batch, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=encoder.pad_id, **GREEDY
+        **batch, max_new_tokens=max_new_tokens, eos_token_id=ends, pad_token_id=encoder.pad_id, **GREEDY, **watched
     )
     answers = output[:, batch["input_ids"].shape[1] :].tolist()
     latency = (clock() - started) / len(answers)
-    return [_generated(answer, ends, encoder, latency) for answer in answers]
+    return [generated(answer, ends, encoder, latency) for answer in answers]
+
+
+def _calls(between: Callable[[], None]) -> Any:
+    """For `generate`: a criterion that stops nothing, and calls `between` after each token."""
+    from transformers import StoppingCriteria, StoppingCriteriaList
+
+    class Between(StoppingCriteria):  # type: ignore[misc]
+        def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+            between()
+            return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+    return StoppingCriteriaList([Between()])
 
 
 def end_ids(model: Any, encoder: Encoder) -> list[int]:
@@ -88,7 +121,8 @@ def end_ids(model: Any, encoder: Encoder) -> list[int]:
     return sorted({encoder.end_id, *listed})
 
 
-def _generated(ids: list[int], ends: list[int], encoder: Encoder, latency: float) -> Generated:
+def generated(ids: list[int], ends: Sequence[int], encoder: Encoder, latency: float) -> Generated:
+    """One answer from its tokens, which may go on behind an end token; `ends` are those that end it."""
     end = next((position for position, token in enumerate(ids) if token in ends), None)
     kept = ids if end is None else ids[:end]
     return Generated(encoder.decode(kept), len(ids) if end is None else end + 1, end is None, latency)

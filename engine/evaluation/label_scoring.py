@@ -9,11 +9,12 @@ as they are. Dividing by length would favour long answers whose later tokens fol
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from engine.evaluation.tree.likelihoods import precise
 from engine.questions.parsing import parse_normality
 from engine.training.encoding import Encoder
 from engine.training.loss import unwrapped
@@ -30,6 +31,7 @@ def candidate_log_likelihoods(
     batch: dict[str, torch.Tensor],
     candidates: Sequence[str],
     max_rows: int = MAX_ROWS,
+    between: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
     """Log-likelihood (nats) of each candidate answer, end token included: (images, candidates), float64 on the CPU.
 
@@ -42,16 +44,18 @@ def candidate_log_likelihoods(
         batch: prompts padded on the left (`engine.evaluation.generate.prompt_batch`).
         candidates: distinct answers.
         max_rows: bound on images x candidates of one pass (one candidate at a time is the least).
+        between: called before each pass over candidates; may raise to give up.
     """
     base = unwrapped(model)
     output = base.model(**batch, use_cache=True)
-    first = base.lm_head(output[0][:, -1]).float().log_softmax(-1)
+    first = precise(base.lm_head(output[0][:, -1])).log_softmax(-1)
     prompt = _Prompt(output.past_key_values, batch["attention_mask"], _next_positions(base, batch))
     answers = [encoder.answer(text) for text in candidates]
     width = max(1, max_rows // len(first))
-    chunks = [
-        _chunk(base, prompt, first, answers[start : start + width], encoder) for start in range(0, len(answers), width)
-    ]
+    chunks = []
+    for start in range(0, len(answers), width):
+        between()
+        chunks.append(_chunk(base, prompt, first, answers[start : start + width], encoder))
     return torch.cat(chunks, dim=1).double().cpu()
 
 
@@ -105,7 +109,7 @@ def _chunk(
         use_cache=True,
     )[0].view(images, count, length, -1)
     which, column = valid.nonzero(as_tuple=True)
-    scored = base.lm_head(hidden[:, which, column]).float().log_softmax(-1)
+    scored = precise(base.lm_head(hidden[:, which, column])).log_softmax(-1)
     picked = scored.gather(-1, targets[which, column].expand(images, -1)[..., None])[..., 0]
     return likelihood.index_add(1, which, picked)
 

@@ -15,6 +15,8 @@ import torch
 from engine.errors import ModelError
 from engine.training.backends import FOUR_BIT, installed
 from engine.training.encoding import Encoder
+from engine.training.fast.install import freeze_adapters, install
+from engine.training.loss import unwrapped
 from engine.training.model import ADAPTER_WEIGHTS, load_adapter, load_base, load_processor, sha256_of
 from engine.training.pixels import Geometry
 
@@ -54,6 +56,8 @@ def load_subject(source: str, quantization: str, adapter: Path | None, adapter_s
     if adapter is not None:
         model = load_adapter(model, adapter)
         _same_adapter(adapter, adapter_sha256)
+    install(unwrapped(model))
+    freeze_adapters(unwrapped(model))
     return Subject(model.eval(), Encoder(processor), Geometry.of(processor), device)
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -12,18 +15,21 @@ import pytest
 from engine.data.importers.phantoms import import_phantoms
 from engine.data.labels import target_text
 from engine.data.manifest import open_dataset
-from engine.errors import JobError
+from engine.data.sample import stratified_sample
+from engine.errors import JobError, ModelError
 from engine.evaluation.__main__ import main
 from engine.evaluation.judging import judge
 from engine.evaluation.leaks import KnownLeaks
-from engine.evaluation.protocol import build_protocol
+from engine.evaluation.protocol import SAMPLE_SEED, build_protocol
 from engine.evaluation.references import majority_answer
 from engine.evaluation.scores import choose
+from engine.evaluation.together import companions
+from engine.jobs.heartbeat import Heartbeat
 from engine.recipe import Recipe, recipe_json
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow
 from engine.store.writer import Writer
-from engine.types import BLANK, JobKind, Mark, Outcome, Reference, Split, State
+from engine.types import BLANK, Action, JobKind, Mark, Outcome, Prediction, Reference, Split, State
 from engine.workspace import Workspace
 
 Build = Callable[..., Recipe]
@@ -185,6 +191,261 @@ def test_batches_do_not_change_what_is_measured(desk: Desk) -> None:
             found.append(reader.predictions(evaluation))
     assert [p.raw_output for p in found[0]] == [p.raw_output for p in found[1]]
     assert [p.p_abnormal for p in found[0]] == pytest.approx([p.p_abnormal for p in found[1]], abs=1e-4)
+
+
+QUESTIONS = ("Q1", "Q3", "Q5", "Q7")
+
+
+def stored(desk: Desk, numbers: Sequence[int]) -> dict[int, list[Prediction]]:
+    with Reader(desk.workspace) as reader:
+        return {number: reader.predictions(number) for number in numbers}
+
+
+def histories(desk: Desk, numbers: Sequence[int], kind: str) -> list[str]:
+    with Reader(desk.workspace) as reader:
+        return [event.detail for each in numbers for event in reader.events(evaluation_id=each) if event.kind == kind]
+
+
+def test_questions_measured_together_get_what_each_would_get_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.evaluation import answerers
+
+    limits = dict(zip(QUESTIONS, (3, 6, 4, 5), strict=True))
+    queue = lambda: [desk.queue(Split.TEST, each, batch=5, max_new_tokens=limits[each]) for each in QUESTIONS]  # noqa: E731
+    passes: list[int] = []
+    fast = answerers.answer_images
+    monkeypatch.setattr(
+        answerers, "answer_images", lambda *given, **named: passes.append(len(given[2].sizes)) or fast(*given, **named)
+    )
+    started = perf_counter()
+    together = queue()
+    assert desk.evaluate(together[0]) == 0
+    wall = perf_counter() - started
+    count = desk.row(together[0]).n or 0
+    assert passes == [5] * (count // 5) + ([count % 5] if count % 5 else [])
+    monkeypatch.setattr(answerers, "tree_refusal", lambda _: "this is a test")
+    alone = queue()
+    assert desk.evaluate(alone[0]) == 0
+    found = stored(desk, [*together, *alone])
+    for one, other in zip(together, alone, strict=True):
+        assert [(p.path, p.raw_output, p.generated_tokens, p.cut_off) for p in found[one]] == [
+            (p.path, p.raw_output, p.generated_tokens, p.cut_off) for p in found[other]
+        ]
+        assert [p.p_abnormal for p in found[one]] == pytest.approx([p.p_abnormal for p in found[other]], abs=1e-4)
+        assert desk.row(one).protocol_fingerprint == desk.row(other).protocol_fingerprint
+    rows = [desk.row(each) for each in together]
+    # As many answers, the same share of the common time.
+    assert len({row.n for row in rows}) == 1
+    assert [row.seconds for row in rows] == pytest.approx([rows[0].seconds] * 4)
+    assert sum(row.seconds or 0 for row in rows) < wall
+    ways = [json.loads(desk.row(each).protocol)["forward_pass"] for each in (*together, *alone)]
+    assert ways == ["shared"] * 4 + ["separate"] * 4
+    assert histories(desk, together, "forward_pass") == ["shared: one pass an image for Q1, Q3, Q5, Q7"] * 4
+    assert all("because this is a test" in each for each in histories(desk, alone, "forward_pass"))
+
+
+def test_what_shows_other_pictures_waits_for_a_round_of_its_own(desk: Desk) -> None:
+    first = desk.queue(Split.TEST, "Q1")
+    same, later = desk.queue(Split.TEST, "Q3", max_new_tokens=9), desk.queue(Split.TEST, "Q5", image_size=64)
+    others = [
+        desk.queue(Split.VALIDATION, "Q3"),
+        desk.queue(Split.TEST, "Q3", case_limit=3),
+        desk.queue(Split.TEST, "Q3", batch=2),
+        desk.queue(Split.TEST, "Q3", degradation=BLANK),
+        desk.queue(Split.TEST, "Q3", reference=Reference.BASE),
+    ]
+    assert companions(desk.workspace, first) == [same]
+    assert companions(desk.workspace, others[0]) == []
+    desk.writer.set_setting("queue_paused", {"since": 1.0, "reason": ""})
+    assert companions(desk.workspace, first) == []
+    desk.writer.set_setting("queue_paused", None)
+    assert desk.evaluate(first) == 0
+    assert {desk.row(each).state for each in (first, same, later, *others[:4])} == {State.SUCCEEDED}
+    assert histories(desk, [same, later], "forward_pass") == [
+        "shared: one pass an image for Q1, Q3", "shared: one pass an image for Q5"
+    ]  # fmt: skip
+
+
+def on_first_batch(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Do something when the first batch of a group has been measured."""
+    from engine.evaluation.measure import Examination
+
+    real, done = Examination.batches, []
+
+    def batches(self: Examination) -> Iterator[Any]:
+        for batch in real(self):
+            yield batch
+            if not done:
+                done.append(True)
+                act()
+
+    monkeypatch.setattr(Examination, "batches", batches)
+
+
+@pytest.mark.parametrize("by", ["request", "signal"])
+@pytest.mark.parametrize("action", [Action.CANCEL, Action.STOP])
+def test_one_that_is_ended_leaves_the_others_alone(
+    desk: Desk, by: str, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker sends SIGTERM for a cancelled one that does not answer: it must not end its neighbours."""
+    numbers = [desk.queue(Split.TEST, each, batch=3) for each in QUESTIONS]
+    ended = numbers[1]
+
+    def act() -> None:
+        with Reader(desk.workspace) as reader:
+            jobs = [reader.job(JobKind.EVALUATION, each) for each in numbers]
+        assert {(job.state, job.pid) for job in jobs} == {(State.RUNNING, os.getpid())}
+        desk.writer.request(JobKind.EVALUATION, ended, action)
+        if by == "signal":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    on_first_batch(monkeypatch, act)
+    # At once, and not when the thread next looks: by signal alone where that is asked for.
+    monkeypatch.setattr(Heartbeat, "requests", lambda self: _requests(desk, self) if by == "request" else ())
+    before = signal.getsignal(signal.SIGTERM)
+    assert desk.evaluate(numbers[0]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+    states = [desk.row(each).state for each in numbers]
+    last = State.CANCELLED if action is Action.CANCEL else State.INTERRUPTED
+    if (by, action) == ("signal", Action.STOP):
+        assert states == [State.INTERRUPTED] * 4  # nobody was cancelled: the signal is for the process
+        return
+    assert states == [State.SUCCEEDED, last, State.SUCCEEDED, State.SUCCEEDED]
+    found = stored(desk, numbers)
+    assert [len(found[each]) for each in numbers] == [desk.row(numbers[0]).n, 3, *[desk.row(numbers[0]).n] * 2]
+
+
+def _requests(desk: Desk, heartbeat: Any) -> tuple[Any, ...]:
+    with Writer.open(desk.workspace) as writer:
+        return tuple(writer.pending_requests(heartbeat._kind, heartbeat._job_id))
+
+
+def test_a_signal_ends_all_and_the_process_takes_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = [desk.queue(Split.TEST, each, batch=3) for each in QUESTIONS[:2]]
+    waiting = desk.queue(Split.VALIDATION, "Q3")
+    on_first_batch(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert desk.evaluate(together[0]) == 0
+    assert [desk.row(each).state for each in (*together, waiting)] == [State.INTERRUPTED] * 2 + [State.QUEUED]
+
+
+def test_a_signal_while_scores_are_worked_out_is_not_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    import engine.evaluation.process as module
+
+    real = module.finish
+
+    def finish(*given: Any) -> None:
+        real(*given)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(module, "finish", finish)
+    measured, waiting = desk.queue(Split.TEST, "Q1"), desk.queue(Split.VALIDATION, "Q3")
+    assert desk.evaluate(measured) == 0
+    assert (desk.row(measured).state, desk.row(waiting).state) == (State.SUCCEEDED, State.QUEUED)
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_others_are_claimed_only_when_the_model_is_there(
+    desk: Desk, cancelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing answers while weights are read: a cancel then ends in a SIGKILL, which must not hit neighbours."""
+    import engine.evaluation.subject as module
+
+    numbers = [desk.queue(Split.TEST, each) for each in QUESTIONS[:2]]
+    real, while_loading = module.load_subject, []
+
+    def slow(*given: Any) -> Any:
+        while_loading.append([desk.row(each).state for each in numbers])
+        if cancelled:
+            desk.writer.request(JobKind.EVALUATION, numbers[0], Action.CANCEL)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(*given)
+
+    monkeypatch.setattr(module, "load_subject", slow)
+    assert desk.evaluate(numbers[0]) == 0
+    assert while_loading == [[State.RUNNING, State.QUEUED]]
+    states = [desk.row(each).state for each in numbers]
+    assert states == ([State.CANCELLED, State.QUEUED] if cancelled else [State.SUCCEEDED] * 2)
+    if not cancelled:
+        assert histories(desk, numbers, "forward_pass") == ["shared: one pass an image for Q1, Q3"] * 2
+        assert [bool(desk.row(each).load_seconds) for each in numbers] == [True, False]
+
+
+def test_one_that_is_cancelled_while_others_are_scored_is_not_scored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import engine.evaluation.process as module
+
+    numbers = [desk.queue(Split.TEST, each) for each in QUESTIONS[:3]]
+    real, scored = module.finish, []
+
+    def finish(workspace: Workspace, session: Any, *given: Any) -> None:
+        real(workspace, session, *given)
+        scored.append(session.job_id)
+        desk.writer.request(JobKind.EVALUATION, numbers[1], Action.CANCEL)
+        desk.writer.request(JobKind.EVALUATION, numbers[2], Action.STOP)  # too late: all is measured
+
+    monkeypatch.setattr(module, "finish", finish)
+    monkeypatch.setattr(Heartbeat, "requests", lambda self: _requests(desk, self))
+    assert desk.evaluate(numbers[0]) == 0
+    assert scored == [numbers[0], numbers[2]]
+    assert [desk.row(each).state for each in numbers] == [State.SUCCEEDED, State.CANCELLED, State.SUCCEEDED]
+
+
+def test_a_damaged_image_fails_those_that_ask_about_it_and_nobody_else(desk: Desk) -> None:
+    # A sample of five of its own leaves the damaged image to the others.
+    cases = open_dataset(desk.workspace, "phantoms").cases(Split.TEST)
+    few = stratified_sample(cases, 5, SAMPLE_SEED)
+    damaged = next(case for case in cases if case not in few)
+    numbers = [desk.queue(Split.TEST, each) for each in QUESTIONS]
+    waiting = desk.queue(Split.TEST, "Q6", case_limit=5)
+    damaged.file.write_bytes(b"no image any more")
+    assert desk.evaluate(numbers[0]) == 1
+    for number in numbers:
+        row = desk.row(number)
+        assert row.state is State.FAILED
+        assert damaged.file.name in (row.error_title or "")
+        assert "sonotune data check" in (row.error_next_step or "")
+    assert desk.row(waiting).state is State.QUEUED  # for another process
+    assert desk.evaluate(waiting) == 0
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+def test_one_that_cannot_be_scored_leaves_the_others_their_scores(
+    desk: Desk, foreseen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import engine.evaluation.process as module
+
+    numbers = [desk.queue(Split.TEST, each) for each in QUESTIONS]
+    real = module.finish
+
+    def finish(workspace: Workspace, session: Any, plan: Any, predictions: Any) -> None:
+        if plan.row.id == numbers[1]:
+            raise ModelError("no probability") if foreseen else ZeroDivisionError("a fault of ours")
+        real(workspace, session, plan, predictions)
+
+    monkeypatch.setattr(module, "finish", finish)
+    if foreseen:
+        assert desk.evaluate(numbers[0]) == 0
+    else:
+        with pytest.raises(ZeroDivisionError):  # told to whoever reads the log, when all others are done
+            desk.evaluate(numbers[0])
+    assert [desk.row(each).state for each in numbers] == [
+        State.SUCCEEDED, State.FAILED, State.SUCCEEDED, State.SUCCEEDED
+    ]  # fmt: skip
+    assert ("no probability" if foreseen else "a fault of ours") in (desk.row(numbers[1]).error_title or "")
+
+
+def test_a_model_that_cannot_be_loaded_fails_all_that_wait_for_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    import engine.evaluation.subject as module
+
+    def fail(*_: Any) -> None:
+        raise ModelError("no such weights")
+
+    monkeypatch.setattr(module, "load_subject", fail)
+    numbers = [desk.queue(Split.TEST, each) for each in QUESTIONS[:2]]
+    assert desk.evaluate(numbers[0]) == 1
+    assert [(desk.row(each).state, desk.row(each).error_title) for each in numbers] == [
+        (State.FAILED, "no such weights")
+    ] * 2
 
 
 def test_other_questions_are_generated_and_compared_after_normalisation(desk: Desk) -> None:

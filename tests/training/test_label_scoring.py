@@ -12,9 +12,9 @@ from PIL import Image
 from engine.evaluation.generate import end_ids, generate_answers, prompt_batch
 from engine.evaluation.label_scoring import candidate_log_likelihoods, p_abnormal, probabilities
 from engine.questions.prompts import prompt_text
-from engine.training.collator import pad_right
+from engine.training.collator import pad_left
 from engine.training.encoding import Encoder
-from engine.training.loss import answer_logits
+from engine.training.loss import unwrapped
 from engine.training.pixels import Geometry, PixelStore
 
 PROMPT = prompt_text("Q7", "detailed")
@@ -54,11 +54,13 @@ def pixels(processor: Any, tmp_path: Path) -> PixelStore:
 def one_by_one(model: Any, encoder: Encoder, pixels: PixelStore, image: int, text: str) -> float:
     """Log-likelihood of one answer about one image: a plain forward pass over the whole sequence."""
     values, grid = pixels.batch([image])
-    batch = pad_right([encoder.prompt(PROMPT, pixels.tokens(grid)[0])], [encoder.answer(text)], encoder)
-    batch |= {"pixel_values": values, "image_grid_thw": grid}
+    prompt, answer = encoder.prompt(PROMPT, pixels.tokens(grid)[0]), encoder.answer(text)
+    batch = {**pad_left([(*prompt, *answer)], encoder), "pixel_values": values, "image_grid_thw": grid}
+    base = unwrapped(model)
     with torch.no_grad():
-        logits, targets = answer_logits(model, batch)
-    return float(logits.log_softmax(-1).gather(-1, targets[:, None]).sum())
+        hidden = base.model(**batch, use_cache=False)[0]
+        logits = base.lm_head(hidden[0, len(prompt) - 1 : -1])
+    return float(logits.log_softmax(-1).gather(-1, torch.tensor(answer)[:, None]).sum())
 
 
 @pytest.mark.parametrize("max_rows", [1, 6, 64])
