@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from engine.api.augment_preview import ChangedPreview as ChangedPreview
     from engine.api.augment_preview import change_choices as change_choices
     from engine.api.augment_preview import changed_preview as changed_preview
+    from engine.api.benchmarking import BENCH_BASELINES as BENCH_BASELINES
+    from engine.api.benchmarking import EVALUATION_SIDES as EVALUATION_SIDES
+    from engine.api.benchmarking import TRAINING_SIDES as TRAINING_SIDES
+    from engine.api.benchmarking import BenchRequest as BenchRequest
+    from engine.api.benchmarking import BenchResult as BenchResult
+    from engine.api.benchmarking import SideResult as SideResult
+    from engine.api.benchmarking import benchmark as benchmark
     from engine.api.board_export import board_cell as board_cell
     from engine.api.board_export import board_count as board_count
     from engine.api.board_export import board_row_name as board_row_name
@@ -132,7 +139,10 @@ if TYPE_CHECKING:
     from engine.api.live import RunView as RunView
     from engine.api.live import eta_seconds as eta_seconds
     from engine.api.look_notes import looks_note as looks_note
+    from engine.api.measured_outcome import after_measuring as after_measuring
     from engine.api.measuring import own_wording as own_wording
+    from engine.api.measuring_memory import MeasureEvent as MeasureEvent
+    from engine.api.measuring_memory import MemoryMeasurement as MemoryMeasurement
     from engine.api.one_image import ImageDetails as ImageDetails
     from engine.api.one_image import QuestionAnswer as QuestionAnswer
     from engine.api.one_image import image_details as image_details
@@ -140,6 +150,22 @@ if TYPE_CHECKING:
     from engine.api.prediction_files import ImportedPart as ImportedPart
     from engine.api.prediction_files import ImportedPredictions as ImportedPredictions
     from engine.api.prediction_files import import_predictions as import_predictions
+    from engine.api.preflight_words import MemoryPart as MemoryPart
+    from engine.api.preflight_words import beside_estimate as beside_estimate
+    from engine.api.preflight_words import change_words as change_words
+    from engine.api.preflight_words import launch_command as launch_command
+    from engine.api.preflight_words import layout_facts as layout_facts
+    from engine.api.preflight_words import layout_line as layout_line
+    from engine.api.preflight_words import measured_facts as measured_facts
+    from engine.api.preflight_words import measured_verdict as measured_verdict
+    from engine.api.preflight_words import measuring_progress as measuring_progress
+    from engine.api.preflight_words import memory_parts as memory_parts
+    from engine.api.preflight_words import preflight_verdict as preflight_verdict
+    from engine.api.preflight_words import short_verdict as short_verdict
+    from engine.api.preflight_words import time_facts as time_facts
+    from engine.api.preflighting import measured_peaks as measured_peaks
+    from engine.api.preflighting import preflight as preflight
+    from engine.api.preflighting import record_peak as record_peak
     from engine.api.priorities import first_priority as first_priority
     from engine.api.queueing import DeviceQueue as DeviceQueue
     from engine.api.queueing import EndedJob as EndedJob
@@ -274,6 +300,7 @@ if TYPE_CHECKING:
     from engine.jobs.worker import run_worker as run_worker
     from engine.jobs.worker import stop_worker as stop_worker
     from engine.jobs.worker import worker_status as worker_status
+    from engine.preflight.models import Preflight as Preflight
     from engine.recipe import Recipe as Recipe
     from engine.recipe import find_recipe as find_recipe
     from engine.recipe import load_recipe as load_recipe
@@ -319,6 +346,10 @@ if TYPE_CHECKING:
     from engine.study.results import StudyTable as StudyTable
     from engine.text import one_line as one_line
     from engine.text import plain as plain
+    from engine.training.layout import stored_layout_words as stored_layout_words
+    from engine.training.measure_memory.wire import MeasureStage as MeasureStage
+    from engine.training.measure_memory.wire import MeasureStep as MeasureStep
+    from engine.training.measure_memory.wire import MemoryMeasured as MemoryMeasured
     from engine.types import ACTIVE as ACTIVE
     from engine.types import ENDED as ENDED
     from engine.types import Event as Event
@@ -341,6 +372,9 @@ _HOMES = {
     "engine.api.ask_images": "ask_image dataset_image listed_image",
     "engine.api.asking": "AskAnswered AskEvent AskFailed AskLoaded AskSession AskToken",
     "engine.api.augment_preview": "AnswerChange ChangeChoice ChangedPreview change_choices changed_preview AnswerFate",
+    "engine.api.benchmarking": (
+        "BENCH_BASELINES EVALUATION_SIDES TRAINING_SIDES BenchRequest BenchResult SideResult benchmark"
+    ),
     "engine.api.board_export": "board_cell board_count board_row_name board_text_row export_board",
     "engine.api.boards": (
         "board board_columns board_filter_columns board_groups choose_board_columns "
@@ -372,9 +406,16 @@ _HOMES = {
     "engine.api.ledger": "Look UnconfirmedTestError looks looks_so_far",
     "engine.api.live": "Live LogTail Overview RunView eta_seconds",
     "engine.api.look_notes": "looks_note",
+    "engine.api.measured_outcome": "after_measuring",
     "engine.api.measuring": "own_wording",
+    "engine.api.measuring_memory": "MemoryMeasurement MeasureEvent",
     "engine.api.one_image": "ImageDetails QuestionAnswer image_details locate_image",
     "engine.api.prediction_files": "ImportedPart ImportedPredictions import_predictions",
+    "engine.api.preflight_words": (
+        "MemoryPart memory_parts preflight_verdict short_verdict layout_facts layout_line time_facts "
+        "change_words launch_command measured_verdict beside_estimate measuring_progress measured_facts"
+    ),
+    "engine.api.preflighting": "preflight measured_peaks record_peak",
     "engine.api.priorities": "first_priority",
     "engine.api.queueing": "DeviceQueue EndedJob QueueItem QueueJob QueueView RunningJob queue_view queue_view_from",
     "engine.api.reading": "RunDetails leaderboard run_details runs",
@@ -422,6 +463,7 @@ _HOMES = {
     "engine.jobs.moving": "Move move_job",
     "engine.jobs.pausing": "pause_notice pause_queue queue_paused unpause_queue",
     "engine.jobs.worker": "WorkerStatus ensure_worker run_worker stop_worker worker_status",
+    "engine.preflight.models": "Preflight",
     "engine.recipe": "Recipe find_recipe load_recipe preset_recipes recipe_diff recipe_to_toml recipe_values",
     "engine.recipe.fields": "RecipeField field_text field_value recipe_fields",
     "engine.scoring.verdicts": "measure_words",
@@ -439,6 +481,8 @@ _HOMES = {
     "engine.study.answering": "answer_word summaries by_ask",
     "engine.study.results": "Answer ArmFigure Estimate StudyChart StudyResult StudyTable",
     "engine.text": "one_line plain",
+    "engine.training.layout": "stored_layout_words",
+    "engine.training.measure_memory.wire": "MemoryMeasured MeasureStage MeasureStep",
     "engine.types": "ACTIVE ENDED Event JobKind Mark Outcome Prediction Problem Reference Score Split State Verdict",
     "engine.workspace": "Workspace",
 }

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine.api.evaluating import queue_evaluations, queue_references, with_control
 from engine.api.ledger import require_purpose
 from engine.api.measuring import Measurement
+from engine.api.preflighting import preflight
 from engine.data.manifest import Dataset, open_dataset
-from engine.errors import DataError
-from engine.jobs.devices import devices
+from engine.errors import DataError, SonotuneError
+from engine.jobs.devices import Device, devices
 from engine.jobs.worker import ensure_worker
+from engine.preflight.planner import device_share
 from engine.recipe import Recipe, recipe_json
 from engine.store.writer import Writer
 from engine.training.backends import choose_backend, installed
+from engine.training.distributed.places import place_words, rank_devices
 from engine.training.model_files import resolve_model, weight_bytes
 from engine.training.schedule import planned_steps
 from engine.types import Split
 from engine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from engine.preflight.models import Preflight
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,10 @@ class LaunchPlan:
     """Measurements that will be queued, in words."""
     balance: str = ""
     """What `data.balance` adds to the training, in words; empty where the recipe asks for none."""
+    preflight: Preflight | None = None
+    """What it will need on this machine's card, and how it is computed; None where that cannot be estimated."""
+    preflight_problem: str = ""
+    """Why there is no preflight; untrusted text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,8 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
     """
     dataset = open_dataset(workspace, recipe.data.dataset)
     source = resolve_model(recipe.model.id, workspace.root)
-    device = devices()[0]
+    places = _places(recipe)
+    device = places[0]
     gpu = device.id.startswith("cuda")
     choice = choose_backend(
         recipe,
@@ -79,10 +91,11 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
     )
     views, balance = _training_views(dataset, recipe)
     samples = sum(views.values())
+    found, problem = _preflight(workspace, recipe)
     return LaunchPlan(
         recipe=recipe,
         model_source=source,
-        device=f"{device.id} ({device.name})",
+        device=place_words(places),
         backend=choice.backend,
         quantization=choice.quantization,
         reason=choice.reason,
@@ -96,7 +109,28 @@ def plan_launch(workspace: Workspace, recipe: Recipe) -> LaunchPlan:
             f"{question} on {split}" for question in recipe.data.questions for split in recipe.evaluation.splits
         ],
         balance=balance,
+        preflight=found,
+        preflight_problem=problem,
     )
+
+
+def _places(recipe: Recipe) -> list[Device]:
+    """The devices that share the steps of the run, one for each of its processes.
+
+    Raises:
+        JobError, ModelError: there are too few, or a step does not part into as many shares.
+    """
+    training = recipe.training
+    device_share(training.batch, training.accumulation, training.devices, written=training.micro_batch == "written")
+    return rank_devices(training.devices, devices())
+
+
+def _preflight(workspace: Workspace, recipe: Recipe) -> tuple[Preflight | None, str]:
+    """The preflight, or why there is none: an estimate that cannot be made must not stop a launch."""
+    try:
+        return preflight(workspace, recipe), ""
+    except SonotuneError as error:
+        return None, " ".join(filter(None, (error.title, error.reason)))
 
 
 def _training_views(dataset: Dataset, recipe: Recipe) -> tuple[dict[str, int], str]:
@@ -110,11 +144,13 @@ def _training_views(dataset: Dataset, recipe: Recipe) -> tuple[dict[str, int], s
     from engine.training.selection import answer_of
 
     balanced = training_samples(dataset.cases(Split.TRAIN), recipe)
+    wordings = (recipe.data.prompt, *recipe.data.more_prompts)
     views = Counter(
         sample.case.view
         for sample in balanced.samples
         for question in recipe.data.questions
         if answer_of(sample.case, question) is not None
+        for _ in wordings
     )
     if not views:
         raise DataError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.api.reading import settle_if_alone
-from engine.jobs.devices import Device, known_devices
+from engine.jobs.devices import Device, gpu_count, ids_of, joined, known_devices
 from engine.jobs.liveness import shown_state
 from engine.jobs.queue import order, pause_of
 from engine.jobs.worker import WorkerStatus, worker_status
@@ -143,11 +143,14 @@ def queue_view_from(
     jobs, pause = reader.jobs(), pause_of(reader)
     moment = time.time() if now is None else now
     running = [_running(reader, job, moment) for job in jobs if job.state in ACTIVE]
+    places = _by_device(devices, running)
+    gpus = gpu_count(devices)
+    free = None if gpus is None else sum(place.running is None for place in places)
     return QueueView(
-        devices=_by_device(devices, running),
+        devices=places,
         queued=[
-            QueueItem(**_common(entry.job), position=position, blocked=entry.blocked)
-            for position, entry in enumerate(order(jobs), start=1)
+            QueueItem(**_common(entry.job), position=position, blocked=entry.blocked or _waits(entry.job, free))
+            for position, entry in enumerate(order(jobs, gpus), start=1)
         ],
         recent=[_ended(job) for job in reader.ended_jobs(recent)],
         paused=pause is not None,
@@ -188,15 +191,31 @@ def _ended(job: JobRow) -> EndedJob:
     )
 
 
+def _waits(job: JobRow, free: int | None) -> str:
+    """What a job that wants several GPUs waits for; "" for all others, which take the next one that is free."""
+    if free is None or job.devices == 1 or job.devices <= free:
+        return ""
+    return f"waits until {job.devices} GPUs are free at once ({free} now); jobs after it wait, so that it gets its turn"
+
+
 def _by_device(devices: Sequence[Device], running: Sequence[RunningJob]) -> list[DeviceQueue]:
-    """Every device with its job, then jobs that fit none: of another machine, or a second one on the same device."""
+    """Every device with its job, then jobs that fit none: of another machine, or a second one on the same device.
+
+    Devices that share one job are one row.
+    """
     here, left = socket.gethostname(), list(running)
-    rows = []
+    rows, shared = [], set[str]()
     for device in devices:
-        job = next((job for job in left if job.device == device.id and job.host in (here, None)), None)
+        if device.id in shared:
+            continue
+        job = next((job for job in left if device.id in ids_of(job.device) and job.host in (here, None)), None)
+        place = device
         if job is not None:
             left.remove(job)
-        rows.append(DeviceQueue(device.id, device.name, job))
+            taken = ids_of(job.device)
+            place = joined([each for each in devices if each.id in taken])
+            shared.update(taken)
+        rows.append(DeviceQueue(place.id, place.name, job))
     elsewhere = [
         DeviceQueue(job.device or "", f"on {job.host}" if job.host not in (here, None) else "", job) for job in left
     ]

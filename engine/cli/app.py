@@ -12,6 +12,7 @@ from engine import __version__
 from engine.cli import (
     annotating,
     asking,
+    bench,
     cases,
     coherence,
     comparing,
@@ -22,6 +23,7 @@ from engine.cli import (
     exporting,
     launching,
     predictions,
+    preflight,
     queueing,
     reading,
     scores,
@@ -47,6 +49,7 @@ for part in (
     demo,
     data,
     launching,
+    preflight,
     studies,
     predictions,
     reading,
@@ -61,6 +64,7 @@ for part in (
     annotating,
     worker,
     doctor,
+    bench,
 ):
     part.register(app)
 

@@ -14,6 +14,7 @@ from engine.cli.console import output, print_json, say, shown
 from engine.cli.following import say_if_paused, wait_for
 from engine.cli.layers import Normalisation, layers_from
 from engine.cli.options import LARGEST, AsJson, RunArgument, Wait, workspace_of
+from engine.cli.preflight import warn_if_it_does_not_fit
 from engine.errors import UsageError
 from engine.questions.prompts import REPORT_ID
 from engine.types import ENDED, QUESTION_IDS, JobKind, Split
@@ -55,6 +56,7 @@ def launch(
             ),
             test_purpose,
         )
+        warn_if_it_does_not_fit(workspace, loaded, recipe, changes or [])
         _tell(workspace, launched, wait, as_json)
 
 
@@ -87,6 +89,7 @@ def clone(
             ),
             test_purpose,
         )
+        warn_if_it_does_not_fit(workspace, recipe, run, changes or [], "clone")
         _tell(workspace, launched, wait, as_json)
 
 
@@ -152,6 +155,13 @@ def views_words(views: dict[str, int]) -> str:
     return f"{len(views)}: " + " · ".join(f"{view} {count:,}" for view, count in views.items())
 
 
+def preflight_values(plan: api.LaunchPlan) -> dict[str, Any]:
+    """Memory and layout of a plan, by name."""
+    if plan.preflight is None:
+        return {"memory": f"no preflight: {plan.preflight_problem}"}
+    return {"memory": api.preflight_verdict(plan.preflight), "layout": api.layout_line(plan.preflight.layout)}
+
+
 def _print_plan(plan: api.LaunchPlan, as_json: bool) -> None:
     values: dict[str, Any] = {
         "name": plan.recipe.name,
@@ -160,6 +170,7 @@ def _print_plan(plan: api.LaunchPlan, as_json: bool) -> None:
         "backend": plan.backend,
         "quantization": plan.quantization,
         "why": plan.reason,
+        **preflight_values(plan),
         "training samples": plan.training_samples,
         **({"balance": plan.balance} if plan.balance else {}),
         "views": plan.training_views if as_json else views_words(plan.training_views),

@@ -136,6 +136,7 @@ def _facts(row: api.RunRow) -> dict[str, object]:
         "next step": row.error_next_step,
         "model": f"{row.model}, {row.backend or 'backend not chosen yet'}, quantization {row.quantization or '?'}",
         "why": row.backend_reason,
+        "computed": api.stored_layout_words(row.layout),
         "wording": api.own_wording(row),
         "dataset": f"{row.dataset}, {row.dataset_fingerprint[:12]}, split {row.split_fingerprint[:12]}",
         "steps": f"{row.step} of {row.planned_steps or '?'}, seed {row.seed}, resumed {row.resumes} times",

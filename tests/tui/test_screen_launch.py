@@ -8,11 +8,13 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_helpers import no_worker, small_dataset
+from preflight_values import GIB, LAYOUT, preflight, proposal, too_large
 from store_helpers import workspace_at
 from textual import events
 from textual.pilot import Pilot
@@ -595,7 +597,7 @@ async def test_the_mouse_is_a_bonus(workspace: api.Workspace) -> None:
         assert form.key == "data.dataset"
         await pilot.click(Form, offset=(5, 3))
         assert form.key == "data.dataset"
-        await pilot.click(Form, offset=(30, 11), times=2)
+        await pilot.click(Form, offset=(30, 12), times=2)
         assert form.key == "data.limit"
         await until(pilot, lambda: isinstance(pilot.app.focused, FieldInput), "a double click edits")
 
@@ -687,6 +689,221 @@ def test_the_planner_asks_for_one_recipe_at_a_time_and_for_the_last_one() -> Non
     planner.ask("bad")
     end()
     assert answers[-1].title == "no"
+
+
+# ----- memory
+
+
+def foretold(monkeypatch: pytest.MonkeyPatch, found: Callable[[api.Recipe], api.Preflight]) -> None:
+    """Every plan carries this preflight."""
+    real = api.plan_launch
+    monkeypatch.setattr(api, "plan_launch", lambda place, recipe: replace(real(place, recipe), preflight=found(recipe)))
+
+
+def by_checkpointing(recipe: api.Recipe) -> api.Preflight:
+    """Too large until activations are recomputed."""
+    wanted = proposal(**{"training.gradient_checkpointing": "on", "training.batch": 8, "training.accumulation": 2})
+    on = recipe.training.gradient_checkpointing == "on"
+    return preflight() if on else too_large(proposal=replace(wanted, words="Recomputing needs about 21.8 GiB."))
+
+
+async def test_memory_stands_beside_the_form(workspace: api.Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    foretold(monkeypatch, lambda _: preflight(warnings=["a step holds 1 image"]))
+    async with launch_screen(workspace, WIDE) as pilot:
+        await type_into(pilot, "data.dataset", "fetal")
+        await until(pilot, lambda: "Fits: about 37.5 GiB of 79.6 GiB" in pane(pilot, "#memory"), "the verdict")
+        text = " ".join(pane(pilot, "#memory").split())
+        for words in (
+            "weights 16.0",
+            "text layers 10.0",
+            "together 37.5 GiB",
+            "32 samples in a forward pass, 2 of these to a step",
+            "the fastest of 9 that fit; 8 questions share an image",
+            "6 min 10 s for 300 steps, estimated, ±20 %",
+            "! a step holds 1 image",
+            "fitted to 39 measurements that come with sonotune and 6 of this card",
+        ):
+            assert words in text
+        # Time and warnings are read without scrolling; the long reasons come after them.
+        assert text.index("estimated, ±20 %") < text.index("! a step holds") < text.index("8 questions share an image")
+        bar = next(line for line in pane(pilot, "#memory").splitlines() if "█▓▒" in line)
+        assert (bar.count("·"), len(bar.strip())) == (21, 40)
+        assert "fits: 37.5/79.6 GiB" in screen_text(pilot.app).splitlines()[1]
+        assert "a adopt" not in screen_text(pilot.app)
+
+
+async def test_without_a_gpu_nothing_is_said_to_fit(workspace: api.Workspace) -> None:
+    async with launch_screen(workspace, WIDE) as pilot:
+        await until(pilot, lambda: "no dataset named phantoms" in pane(pilot, "#memory"), "why there is no estimate")
+        await type_into(pilot, "data.dataset", "fetal")
+        await until(pilot, lambda: "No GPU to compare with" in pane(pilot, "#memory"), "the real preflight")
+        assert "fits" not in screen_text(pilot.app).splitlines()[1]
+        await type_into(pilot, "training.batch", "x")
+        await until(
+            pilot, lambda: "the recipe is not sound" in pane(pilot, "#memory"), "no estimate of a faulty recipe"
+        )
+
+
+async def test_in_a_narrow_window_a_key_shows_memory_and_the_verdict_is_always_there(
+    workspace: api.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foretold(monkeypatch, lambda _: too_large())
+    async with launch_screen(workspace) as pilot:
+        await type_into(pilot, "data.dataset", "fetal")
+        await until(pilot, lambda: "too large: 37.5/24.0 GiB" in screen_text(pilot.app), "the short verdict")
+        assert "Does not fit" not in screen_text(pilot.app)
+        await pilot.press("f")
+        await until(pilot, lambda: "Does not fit: about 37.5 GiB needed" in screen_text(pilot.app), "memory")
+        assert "the card ends" in screen_text(pilot.app)
+        assert "dataset" in screen_text(pilot.app)
+        await pilot.press("v")
+        await until(pilot, lambda: "what would run" in screen_text(pilot.app), "the plan instead")
+        assert "the card ends" not in screen_text(pilot.app)
+        await pilot.press("f", "f")
+        await until(pilot, lambda: "Name of an imported" in screen_text(pilot.app), "the help again")
+
+
+async def test_a_key_takes_the_proposal_into_the_form(
+    workspace: api.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foretold(monkeypatch, by_checkpointing)
+    async with launch_screen(workspace, WIDE) as pilot:
+        await pilot.press("a")
+        assert form_of(pilot).changed_keys() == []
+        await type_into(pilot, "data.dataset", "fetal")
+        await until(pilot, lambda: "a changes the recipe: Recomputing" in pane(pilot, "#memory"), "the proposal")
+        await until(pilot, lambda: "a adopt" in screen_text(pilot.app), "its key")
+        await pilot.press("a")
+        await until(pilot, lambda: "Fits: about" in pane(pilot, "#memory"), "it fits now")
+        training = form_of(pilot).check.recipe.training  # type: ignore[union-attr]
+        assert (training.batch, training.accumulation, training.gradient_checkpointing) == (8, 2, "on")
+        assert "training.gradient_checkpointing = on" in toasts(pilot)
+        assert "a adopt" not in screen_text(pilot.app)
+
+
+class FakeMeasurement:
+    """Says what a test wants it to say."""
+
+    made: list[FakeMeasurement]
+
+    def __init__(self, workspace: Any, recipe: Any, *, deliver: Callable[[Any], None], forced: bool = False) -> None:
+        self.recipe, self.say, self.forced, self.closed = recipe, deliver, forced, threading.Event()
+        self.estimated = preflight()
+        if self.busy and not forced:
+            raise api.BusyDeviceError("A job is at work on the only GPU", "Run 1 has cuda:0.", "Wait.")
+        self.made.append(self)
+
+    busy = False
+
+    def start(self) -> None:
+        self.say(api.MeasureStage("loading the model"))
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeMeasurement]:
+    FakeMeasurement.made, FakeMeasurement.busy = [], False
+    monkeypatch.setattr(api, "MemoryMeasurement", FakeMeasurement)
+    foretold(monkeypatch, lambda _: preflight())
+    return FakeMeasurement
+
+
+RESULT = api.MemoryMeasured("H100", 36 * GIB, 38 * GIB, 3 * GIB, 1.5, 9.2, 4, 16, 320, LAYOUT, 1000)
+
+
+async def test_a_measurement_is_followed_and_stands_beside_the_estimate(
+    workspace: api.Workspace, fake: type[FakeMeasurement]
+) -> None:
+    async with launch_screen(workspace, WIDE) as pilot:
+        await type_into(pilot, "data.dataset", "fetal")
+        await until(pilot, lambda: "Fits" in pane(pilot, "#memory"), "the estimate")
+        await pilot.press("m")
+        await until(pilot, lambda: "measuring: loading the model (esc" in pane(pilot, "#memory"), "it has begun")
+        [measurement] = fake.made
+        assert measurement.recipe == form_of(pilot).check.recipe
+        await pilot.press("m")
+        assert "A measurement is going on" in toasts(pilot)
+        measurement.say(api.MeasureStep(2, 4, 1.5))
+        await until(pilot, lambda: "measuring: step 2 of 4, 1.5 s" in pane(pilot, "#memory"), "progress")
+        measurement.say(RESULT)
+        await until(pilot, lambda: "Measured: it fits, with 38.0 GiB" in pane(pilot, "#memory"), "the result")
+        text = " ".join(pane(pilot, "#memory").split())
+        assert "GPU memory 38.0 GiB reserved, estimated 37.5 GiB" in text
+        assert "step 1.5 s, estimated 1.23 s" in text
+        await until(pilot, measurement.closed.is_set, "the process is let go")
+        await type_into(pilot, "training.seed", "7")
+        await until(pilot, lambda: "of the values before" in pane(pilot, "#memory"), "other values were not measured")
+    assert len(fake.made) == 1
+
+
+async def test_escape_ends_a_measurement_and_so_does_leaving(
+    workspace: api.Workspace, fake: type[FakeMeasurement]
+) -> None:
+    async with launch_screen(workspace, WIDE) as pilot:
+        await type_into(pilot, "data.dataset", "fetal")
+        await pilot.press("m")
+        await until(pilot, lambda: "loading the model" in pane(pilot, "#memory"), "it has begun")
+        await until(pilot, lambda: on_top(pilot).measured._measurement is not None, "and is held")
+        await pilot.press("escape")
+        await until(pilot, fake.made[0].closed.is_set, "its process is ended")
+        assert "measuring" not in pane(pilot, "#memory")
+        fake.made[0].say(RESULT)
+        await pilot.press("m")
+        await until(pilot, lambda: on_top(pilot).measured._measurement is not None, "another one")
+        assert "Measured" not in pane(pilot, "#memory")
+    assert fake.made[1].closed.wait(10)
+
+
+async def test_beside_a_job_it_is_measured_only_after_a_question(
+    workspace: api.Workspace, fake: type[FakeMeasurement]
+) -> None:
+    fake.busy = True
+    async with launch_screen(workspace, WIDE) as pilot:
+        await type_into(pilot, "data.dataset", "fetal")
+        await pilot.press("m")
+        await dialog(pilot, Confirm)
+        assert "Run 1 has cuda:0" in screen_text(pilot.app)
+        await pilot.press("n")
+        await back(pilot)
+        assert fake.made == []
+        await pilot.press("m")
+        await dialog(pilot, Confirm)
+        await pilot.press("y")
+        await until(pilot, lambda: fake.made and fake.made[0].forced, "it is forced now")
+
+
+async def test_memory_that_ran_out_is_told_with_what_fits(
+    workspace: api.Workspace, fake: type[FakeMeasurement], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "after_measuring", lambda *_words: too_large(warnings=["The estimate was too low"]))
+    async with launch_screen(workspace, WIDE) as pilot:
+        await type_into(pilot, "data.dataset", "fetal")
+        await pilot.press("m")
+        await until(pilot, lambda: on_top(pilot).measured._measurement is not None, "it has begun")
+        fake.made[0].say(replace(RESULT, out_of_memory="step 1", steps=0, step_seconds=None))
+        await until(pilot, lambda: "memory ran out in step 1" in pane(pilot, "#memory"), "the result")
+        await until(pilot, lambda: "a changes the recipe" in pane(pilot, "#memory"), "the proposal")
+        assert "too large" in screen_text(pilot.app).splitlines()[1]
+        await pilot.press("a")
+        await until(pilot, lambda: text_of(pilot, "training.gradient_checkpointing") == "on", "it is taken")
+        await until(pilot, lambda: "Fits: about" in pane(pilot, "#memory"), "other values, another estimate")
+
+
+async def test_what_cannot_be_measured_says_why(workspace: api.Workspace, fake: type[FakeMeasurement]) -> None:
+    async with launch_screen(workspace, WIDE) as pilot:
+        await type_into(pilot, "data.dataset", "fetal")
+        await pilot.press("m")
+        await until(pilot, lambda: on_top(pilot).measured._measurement is not None, "it has begun")
+        fake.made[0].say(api.SonotuneError("No model", "\x1b[2J[red]gone[/red]", "Look for it."))
+        await until(pilot, lambda: "not measured: No model" in pane(pilot, "#memory"), "why")
+        assert "[red]gone[/red]" in pane(pilot, "#memory") and "\x1b" not in pane(pilot, "#memory")
+        assert "→ Look for it." in pane(pilot, "#memory")
+        await type_into(pilot, "training.batch", "x")
+        await pilot.press("m")
+        assert "cannot be measured" in toasts(pilot)
+    assert len(fake.made) == 1
 
 
 # ----- presets

@@ -17,8 +17,8 @@ from tui.dialogs.choose import Choose, Option
 from tui.dialogs.confirm import Confirm
 from tui.screens import launch_text
 from tui.screens.base import WorkbenchScreen
-from tui.screens.launch_actions import LaunchActions
 from tui.screens.launch_editing import LaunchEditing
+from tui.screens.launch_fit import LaunchFit
 from tui.screens.launch_model import RecipeForm, Source
 from tui.screens.launch_presets import COLUMNS, PresetsModel, PresetTable, first_preset, preset_options
 from tui.screens.launch_work import Planner
@@ -31,7 +31,7 @@ MEDIUM, WIDE = 110, 160
 """Columns from which the plan stands beside the form, and from which the presets do too."""
 
 
-class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
+class LaunchScreen(LaunchEditing, LaunchFit, WorkbenchScreen):
     """What the form holds is checked with every key that changes it; what is not sound cannot be launched."""
 
     TAB = "Launch"
@@ -40,7 +40,19 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]  # noqa: RUF012 - Textual's own
     VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012 - as above
     NOT_TYPING: ClassVar[frozenset[str]] = frozenset(
-        {"launch", "open_run", "presets", "plan", "next_problem", "find", "reset_all"}
+        {
+            "launch",
+            "open_run",
+            "presets",
+            "plan",
+            "next_problem",
+            "find",
+            "reset_all",
+            "memory",
+            "take",
+            "measure",
+            "stop_measuring",
+        }
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "presets", "Presets", id="launch.presets", tooltip="Choose a preset to begin with"),
@@ -58,7 +70,6 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
         """What there is to choose from has been asked for, and is not here yet."""
         self._outdated = False
         """The answer on its way may be of before the last change."""
-        self._plan: api.LaunchPlan | api.SonotuneError | None = None
         self._planner = Planner(
             lambda work, done: self.workbench.act(work, done),  # noqa: PLW0108 - the app is not known yet
             lambda recipe: api.plan_launch(self.workbench.workspace, recipe),
@@ -66,7 +77,8 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
         )
 
     def body(self) -> Iterable[Widget]:
-        """Presets, form, plan and help."""
+        """Presets, form, plan, memory and help."""
+        self.measured = self.make_measured()
         with Horizontal(id="launch"):
             with Vertical(id="presets"):
                 yield PresetTable(COLUMNS, self._presets, frozen_columns=2, empty="No presets.")
@@ -76,6 +88,7 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
                 yield Lines(id="below")
             with Vertical(id="side"):
                 yield Lines(id="plan")
+                yield Lines(id="memory")
                 yield Lines(id="help")
 
     # ----- what there is to choose from
@@ -157,7 +170,8 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
 
     def values_changed(self) -> None:
         """Show the values, and ask what would run."""
-        self._plan = None
+        self.plan = None
+        self.measured.now_holds(self.form.check.recipe if self.form is not None else None)
         self._ask_plan()
         self.show_values()
 
@@ -166,7 +180,7 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
             self._planner.ask(self.form.check.recipe)
 
     def _planned(self, plan: api.LaunchPlan | api.SonotuneError) -> None:
-        self._plan = plan
+        self.plan = plan
         self._show_plan()
 
     def show_values(self) -> None:
@@ -180,13 +194,14 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
             table.move_to_key(current)
         table.rows_changed()
         self._show_preset()
-        self.show_facts(launch_text.facts(self.form))
         self._show_help()
         self._show_plan()
 
     def _show_plan(self) -> None:
         if self.form is not None:
-            self._say("#plan", launch_text.plan_paragraphs(self.form, self._plan, asked=self._planner.waiting))
+            self.show_facts(launch_text.facts(self.form, self.preflight))
+            self._say("#plan", launch_text.plan_paragraphs(self.form, self.plan, asked=self._planner.waiting))
+            self.show_memory()
 
     @on(Form.Moved)
     def _show_help(self) -> None:
@@ -287,6 +302,7 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
 
     def action_plan(self) -> None:
         """In a narrow window: the plan instead of the help, or the help again."""
+        self.remove_class("-memory")
         self.toggle_class("-plan")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -295,8 +311,13 @@ class LaunchScreen(LaunchEditing, LaunchActions, WorkbenchScreen):
             return isinstance(self.focused, Form)
         if action in self.NOT_TYPING and any(pane.editing for pane in self.query(FormPane)):
             return False
-        # Where the plan is always in sight there is no key for it.
-        return action != "plan" or self.size.width < MEDIUM
+        acts = self.fit_action(action)
+        # Where plan and memory are always in sight there is no key for them.
+        return (action not in ("plan", "memory") or self.size.width < MEDIUM) if acts is None else acts
+
+    def on_unmount(self) -> None:
+        """A measurement is no job: it ends with who asked for it."""
+        self.measured.stop()
 
     def on_screen_suspend(self) -> None:
         """What is typed counts when something else comes on top."""

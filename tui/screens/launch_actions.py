@@ -53,7 +53,7 @@ class LaunchActions(Screen[None]):
     def saved(self, file: Path) -> None:
         """The recipe in the form lies in a file of its own now."""
 
-    def _sound_recipe(self, doing: str) -> api.Recipe | None:
+    def sound_recipe(self, doing: str) -> api.Recipe | None:
         """The recipe in the form; None, with words and the cursor on the first fault, where it is not sound."""
         self.end_typing()
         if self.form is None:
@@ -76,7 +76,7 @@ class LaunchActions(Screen[None]):
         if self._launching:
             self.notify("This run is being queued already.", severity="warning", markup=False)
             return
-        recipe = self._sound_recipe("launched")
+        recipe = self.sound_recipe("launched")
         if recipe is None:
             return
         if self._launched is None or self._launched[0] != recipe:
@@ -135,7 +135,7 @@ class LaunchActions(Screen[None]):
 
     def action_save(self) -> None:
         """Ask for a name, then write the recipe file."""
-        recipe = self._sound_recipe("saved")
+        recipe = self.sound_recipe("saved")
         if recipe is None:
             return
         workspace = self.workbench.workspace

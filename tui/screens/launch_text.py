@@ -14,14 +14,18 @@ MOST_VIEWS = 14
 """As many as the data has that this was made for."""
 
 
-def facts(form: RecipeForm) -> str:
-    """Where the values came from, how many differ, how many are wrong: for the line of the breadcrumbs."""
+def facts(form: RecipeForm, preflight: api.Preflight | None = None) -> str:
+    """Where the values came from, how many differ, how many are wrong: for the line of the breadcrumbs.
+
+    What is known to fit, or not to, has no problems; that takes their place.
+    """
     changed, wrong = len(form.changed_keys()), form.check.count
     parts = [form.source.title]
     if form.source.preset and form.source.parent_run_id is not None:
         parts.append(f"clone of run {form.source.parent_run_id}")
     parts += [f"{changed} differ{'s' if changed == 1 else ''}"] if changed else []
-    parts.append(counted(wrong, "problem", "no"))
+    verdict = "" if preflight is None else api.short_verdict(preflight)
+    parts.append(verdict or counted(wrong, "problem", "no"))
     return " · ".join(parts)
 
 

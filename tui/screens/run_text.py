@@ -167,7 +167,7 @@ def facts(view: api.RunView) -> list[Paragraph]:
         "model": run.model,
         "backend": run.backend_reason or run.backend,
         "quantization": run.quantization,
-        "packing": run.packing,
+        "computed": api.stored_layout_words(run.layout) or (run.packing and f"packing {run.packing}"),
         "dataset": f"{run.dataset} ({run.dataset_fingerprint[:8]}, split {run.split_fingerprint[:8]})",
         "machine": run.host and f"{run.host}, {run.gpu_name or run.device or ''}",
         "seed": run.seed,
