@@ -220,16 +220,25 @@ def settled(job: TrainingJob, model: Any, data: TrainingData, encoder: Encoder) 
     asked = sorted(_by_sample(data.examples[: data.trained]), key=len, reverse=True)[:2]
     if not layout.packed or len(asked[0]) < 2:
         return replace(layout, packed=False), job.computation.packing_reason
-    rows = [{"example": number} for numbers in asked for number in numbers[:PROVED_QUESTIONS]]
+    chosen = [number for numbers in asked for number in numbers[:PROVED_QUESTIONS]]
+    # No more of them than a forward pass of the training takes, nor more memory than it needs.
+    rows = [{"example": number} for number in chosen[: max(2, layout.micro_batch)]]
+    if layout.checkpointing and has_fast_blocks(job.recipe, layout):
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     batches = [
         {key: value.to(job.device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
         for batch in (collator_of(job, data, encoder, objective, packed=packed)(rows) for packed in (True, False))
     ]
-    with torch.autocast("cuda", torch.bfloat16, enabled=job.device.type == "cuda"):
+    with torch.autocast("cuda", torch.bfloat16, enabled=autocasts(job, layout)):
         error = packing_error(model, *batches)
     if not error.heeded:
         return replace(layout, packed=False), f"Not packed, because the model does not heed the mask: {error.words}."
     return layout, f"{job.computation.packing_reason} On this model {error.words}."
+
+
+def autocasts(job: TrainingJob, layout: Layout) -> bool:
+    """Whether the training runs under autocast: the fast blocks compute in the precision of the base by themselves."""
+    return job.device.type == "cuda" and not has_fast_blocks(job.recipe, layout)
 
 
 def _by_sample(examples: Sequence[Example]) -> list[list[int]]:
@@ -309,8 +318,7 @@ def arguments(job: TrainingJob, data: TrainingData, layout: Layout) -> SFTConfig
         data_seed=training.seed,
         # Precision and place.
         use_cpu=not gpu,
-        # The fast blocks compute in the precision of the base by themselves.
-        bf16=gpu and not has_fast_blocks(job.recipe, layout),
+        bf16=autocasts(job, layout),
         gradient_checkpointing=layout.checkpointing,
         # The reentrant kind would leave the vision tower's adapter without gradients. Unsloth's own kind is reentrant
         # whatever stands here, and makes the input of both towers require gradients.
