@@ -45,8 +45,12 @@ class Loaded:
             self.seconds = 0.0
             return
         from engine.evaluation.subject import load_subject
+        from engine.training.record import forget_peak
 
         started = perf_counter()
+        # The one before goes first: two models at once may not fit.
+        self.subject = self.key = None
+        forget_peak()
         self.subject = load_subject(
             resolve_model(plan.row.model, workspace.root),
             plan.settings.quantization,

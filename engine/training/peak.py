@@ -38,7 +38,7 @@ def record_peak(writer: Writer, run_id: int, recipe: Recipe, computation: Comput
         result: how it was computed.
     """
     estimate, shape = computation.estimate, computation.shape
-    other = result.relieved or result.layout.packed != computation.layout.packed
+    other = not result.trained or result.relieved or result.layout.packed != computation.layout.packed
     if estimate is None or shape is None or other:
         return
     card = torch.cuda.get_device_name()

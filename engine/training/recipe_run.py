@@ -35,9 +35,9 @@ from engine.training.memory_guard import MemoryGuard
 from engine.training.meter import StepMeter, rates
 from engine.training.model import has_fast_blocks, load_for_training, parameter_counts, save_adapter
 from engine.training.order import MicroBatches
-from engine.training.packing.proof import packing_error
+from engine.training.packing.proof import PackingError, packing_error
 from engine.training.peak import median_step
-from engine.training.record import final_loss, git_revision, peaks, versions
+from engine.training.record import final_loss, forget_peak, git_revision, peaks, versions
 from engine.training.schedule import planned_steps, warmup_steps
 from engine.training.trainer import AnswerTrainer
 from engine.types import Case, Split
@@ -91,6 +91,8 @@ class TrainingResult:
     """How it was computed."""
     relieved: bool
     """It ran out of memory on the way, and went on with less than the layout says."""
+    trained: bool = True
+    """This process took steps; it did not only save what another had trained, and so tells of its memory."""
     step_seconds: float | None = None
     """Median of its optimizer steps (`engine.training.peak.median_step`); None where it had too few to tell."""
 
@@ -142,7 +144,8 @@ def train(job: TrainingJob) -> TrainingResult:
     )
     ranks.same_start(model.parameters(), recipe.training.seed)
     checkpoint = ranks.of_first(latest_checkpoint(job.directory / "checkpoints"))
-    if checkpoint is not None and checkpoint_step(checkpoint) == planned:
+    trained = checkpoint is None or checkpoint_step(checkpoint) != planned
+    if checkpoint is not None and not trained:
         # Only the saving was missed; the trainer would take one more step.
         trainer.restore(checkpoint)
     else:
@@ -151,11 +154,18 @@ def train(job: TrainingJob) -> TrainingResult:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
     # --- save ---
-    digest, loss = save(job, trainer)
+    digest, loss = save(job, trainer, trained=trained)
     step = trainer.state.global_step
-    relieved = trainer.guard.relieved
-    seconds = median_step(trainer.state.log_history)
-    return TrainingResult(callback.stopped and step < planned, step, loss, digest, layout, relieved, seconds)
+    return TrainingResult(
+        callback.stopped and step < planned,
+        step,
+        loss,
+        digest,
+        layout,
+        relieved=trainer.guard.relieved,
+        trained=trained,
+        step_seconds=median_step(trainer.state.log_history),
+    )
 
 
 def trainer_of(ranks: Ranks, **options: Any) -> AnswerTrainer:
@@ -167,8 +177,8 @@ def trainer_of(ranks: Ranks, **options: Any) -> AnswerTrainer:
     return SharedTrainer(ranks=ranks, **options)
 
 
-def save(job: TrainingJob, trainer: AnswerTrainer) -> tuple[str, float | None]:
-    """Write the adapter, and what the training came to into the run's row.
+def save(job: TrainingJob, trainer: AnswerTrainer, *, trained: bool = True) -> tuple[str, float | None]:
+    """Write the adapter, and what the training came to into the run's row; peaks of memory only where it has trained.
 
     Returns:
         SHA-256 of the adapter ("" on all ranks but the first), and the final loss (nats; None without a step).
@@ -184,7 +194,7 @@ def save(job: TrainingJob, trainer: AnswerTrainer) -> tuple[str, float | None]:
         train_seconds=sum(entry.get("step_seconds", 0.0) for entry in history),
         evaluation_seconds=sum(entry.get("eval_runtime", 0.0) for entry in history),
         **rates(history),
-        **job.ranks.largest(peaks()),
+        **(job.ranks.largest(peaks()) if trained else {}),
     )
     return digest, loss
 
@@ -215,25 +225,40 @@ def trained_words(batch: Mapping[str, torch.Tensor]) -> str:
 
 def settled(job: TrainingJob, model: Any, data: TrainingData, encoder: Encoder) -> tuple[Layout, str]:
     """The layout that is really used, and why questions are packed or not: packing is proved on this very model."""
-    layout, objective = job.computation.layout, Objective.of(job.recipe)
+    layout = job.computation.layout
     # Two images: compiled code for a single row would be code for single rows alone.
     asked = sorted(_by_sample(data.examples[: data.trained]), key=len, reverse=True)[:2]
     if not layout.packed or len(asked[0]) < 2:
         return replace(layout, packed=False), job.computation.packing_reason
     chosen = [number for numbers in asked for number in numbers[:PROVED_QUESTIONS]]
-    # No more of them than a forward pass of the training takes, nor more memory than it needs.
-    rows = [{"example": number} for number in chosen[: max(2, layout.micro_batch)]]
-    if layout.checkpointing and has_fast_blocks(job.recipe, layout):
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    batches = [
-        {key: value.to(job.device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
-        for batch in (collator_of(job, data, encoder, objective, packed=packed)(rows) for packed in (True, False))
-    ]
-    with torch.autocast("cuda", torch.bfloat16, enabled=autocasts(job, layout)):
-        error = packing_error(model, *batches)
+    # No more of them than a forward pass of the training takes.
+    error = _proved(job, model, data, encoder, chosen[: max(2, layout.micro_batch)])
     if not error.heeded:
         return replace(layout, packed=False), f"Not packed, because the model does not heed the mask: {error.words}."
     return layout, f"{job.computation.packing_reason} On this model {error.words}."
+
+
+def _proved(job: TrainingJob, model: Any, data: TrainingData, encoder: Encoder, chosen: Sequence[int]) -> PackingError:
+    """The packing error over these examples; over half of them where the memory is not enough, down to two."""
+    layout, objective = job.computation.layout, Objective.of(job.recipe)
+    if layout.checkpointing and has_fast_blocks(job.recipe, layout):
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    while True:
+        rows = [{"example": number} for number in chosen]
+        batches = [
+            {key: value.to(job.device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
+            for batch in (collator_of(job, data, encoder, objective, packed=packed)(rows) for packed in (True, False))
+        ]
+        try:
+            with torch.autocast("cuda", torch.bfloat16, enabled=autocasts(job, layout)):
+                return packing_error(model, *batches)
+        except torch.OutOfMemoryError:
+            if len(chosen) <= 2:
+                raise
+        finally:
+            del batches
+            forget_peak()
+        chosen = chosen[: max(2, len(chosen) // 2)]
 
 
 def autocasts(job: TrainingJob, layout: Layout) -> bool:

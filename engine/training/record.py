@@ -89,6 +89,18 @@ def peaks() -> dict[str, int | None]:
     }
 
 
+def forget_peak() -> None:
+    """Give memory that nothing needs back to the GPU, and count its peak from now on; nothing without one."""
+    import gc
+
+    import torch
+
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
 def final_loss(losses: list[float]) -> float | None:
     """Mean of the last tenth of the step losses (at least one): a single step is too noisy to compare runs by."""
     if not losses:

@@ -139,3 +139,25 @@ def test_a_run_may_be_resumed_with_another_layout(bench: Bench, recipe: Build) -
     again = bench.train(broken, wanted, computation=smaller)
     assert again.step == whole.step
     assert bench.losses(broken) == pytest.approx(bench.losses(unbroken), abs=1e-4)
+
+
+def test_a_proof_that_does_not_fit_is_made_with_fewer_questions(
+    bench: Bench, recipe: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import engine.training.recipe_run as module
+
+    original, asked = module.packing_error, []
+
+    def short_of_memory(model: object, packed: dict[str, int], separate: dict[str, int]) -> object:
+        asked.append(packed["samples"])
+        if packed["samples"] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(model, packed, separate)
+
+    monkeypatch.setattr(module, "packing_error", short_of_memory)
+    wanted = recipe(data={"questions": EIGHT}, training={"max_steps": 1, "batch": 8, "answer_checks": 0})
+    run = bench.launch(wanted)
+    bench.train(run, wanted, computation=computed(wanted, packed=True))
+    assert asked == [8, 4, 2]
+    with Reader(bench.workspace) as reader:
+        assert reader.run(run).packing == "on"

@@ -95,3 +95,8 @@ def test_the_median_leaves_out_the_first_step() -> None:
     history = [{"step_seconds": each} for each in (90.0, 1.0, 2.0, 4.0)]
     assert peak.median_step([*history, {"eval_loss": 1.0}]) == 2.0
     assert peak.median_step(history[:2]) is None
+
+
+def test_a_run_that_only_saved_what_was_trained_before_tells_nothing_of_memory(recipe: Recipe) -> None:
+    assert kept(recipe, trained=False) == []
+    assert len(kept(recipe, trained=True)) == 1

@@ -130,11 +130,16 @@ def _greet() -> None:
         ModelError: there was no sum in time.
     """
     done = threading.Event()
+    failed: list[Exception] = []
 
     def add_up() -> None:
-        dist.all_reduce(torch.ones(1, device="cuda"))
-        torch.cuda.synchronize()
-        done.set()
+        try:
+            dist.all_reduce(torch.ones(1, device="cuda"))
+            torch.cuda.synchronize()
+        except Exception as error:  # noqa: BLE001 - raised below, where somebody hears of it
+            failed.append(error)
+        finally:
+            done.set()
 
     # A thread, because NCCL waits for the others in the call itself, and cannot be interrupted there.
     threading.Thread(target=add_up, daemon=True).start()
@@ -144,6 +149,8 @@ def _greet() -> None:
             f"A sum over all of them was not done after {GREETING_SECONDS} seconds (NCCL).",
             "Set NCCL_P2P_DISABLE=1 or NCCL_DEBUG=INFO in the worker's environment, or training.devices = 1.",
         )
+    if failed:
+        raise failed[0]
 
 
 def leave() -> None:
