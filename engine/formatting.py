@@ -59,3 +59,14 @@ def number(value: float | None) -> str:
         return f"{value:.4g}"
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa  # inf has none
+
+
+def finite(value: object) -> object:
+    """`value` without infinities and NaN, which JSON does not know: an interval that is open at an end has none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(each) for each in value]
+    return value

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +13,11 @@ from engine.ask.reading import ReadAnswer, Threshold, read, threshold_of
 from engine.ask.subject import AskSubject, ask_subject
 from engine.ask.wire import Answered, Ask, Cancel, Failed, Load, Loaded, Request, Token, WireError, decode, encode
 from engine.errors import JobError, SonotuneError
-from engine.jobs.dispatch import child_environment, python_module
-from engine.jobs.session import DEVICE_VARIABLE
+from engine.jobs.dispatch import python_module
+from engine.jobs.watched import WatchedProcess
 from engine.workspace import Workspace
 
-PATIENCE_SECONDS = 2.0
-"""How long a process that was closed may take to end by itself."""
-TAIL_BYTES, TAIL_LINES = 8_192, 12
-"""Of what the process wrote, shown where it ended without a word."""
+AGAIN = "`sonotune doctor` shows what this machine has; ask again, on the CPU if memory was short."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +90,7 @@ class AskSession:
         self.place: Place = choose_place(workspace, device)
         self._deliver = deliver
         self._command = list(command) or [*python_module("engine.ask"), "--workspace", str(workspace.root)]
-        self._process: subprocess.Popen[bytes] | None = None
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._watched = WatchedProcess("asking")
         self._asked: dict[int, tuple[AskImage, AskQuestion, Threshold | None]] = {}
         self._lock = threading.Lock()
         self._count = 0
@@ -116,27 +109,8 @@ class AskSession:
         Raises:
             JobError: it could not be started.
         """
-        environment = {
-            **child_environment(),
-            "CUDA_VISIBLE_DEVICES": self.place.visible,
-            DEVICE_VARIABLE: self.place.device,
-        }
-        try:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=environment,
-                cwd=self.workspace.root,
-                # ctrl+c on this terminal is ours to understand; the end of our pipe ends it all the same.
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise JobError(
-                "The asking process could not be started", str(error), "`sonotune doctor` shows what this machine has."
-            ) from error
-        threading.Thread(target=self._listen, args=(self._process,), name="answers", daemon=True).start()
+        process = self._watched.start(self._command, self.workspace.root, self.place.visible, self.place.device)
+        threading.Thread(target=self._listen, args=(process,), name="answers", daemon=True).start()
         adapter = self.subject.adapter
         self._send(
             Load(
@@ -171,21 +145,12 @@ class AskSession:
     def close(self) -> None:
         """End the process and wait for it (two seconds at most, before it is killed); no more events come."""
         self._closed = True
-        process = self._process
-        if process is not None:
-            with contextlib.suppress(BrokenPipeError):  # it was gone already
-                process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-            try:
-                process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._errors.close()
+        self._watched.close()
 
     # ----- the process
 
     def _send(self, message: Request) -> None:
-        process = self._process
+        process = self._watched.process
         if process is None or process.stdin is None or self._closed:
             raise JobError("Nobody is there to be asked", "The asking process was not started, or was closed.")
         try:
@@ -193,7 +158,9 @@ class AskSession:
                 process.stdin.write(encode(message))
                 process.stdin.flush()
         except (BrokenPipeError, ValueError) as error:
-            raise JobError("The asking process is gone", self._tail(), "Ask again: it is started anew.") from error
+            raise JobError(
+                "The asking process is gone", self._watched.tail(), "Ask again: it is started anew."
+            ) from error
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         """The thread of the events."""
@@ -205,7 +172,7 @@ class AskSession:
             told = told or (isinstance(event, AskFailed) and event.ask is None)
             self._deliver(event)
         if not told and not self._closed:
-            self._deliver(AskFailed(None, self._death(process.wait())))
+            self._deliver(AskFailed(None, self._watched.death(process.wait(), AGAIN)))
 
     def _event(self, line: bytes) -> AskEvent:
         try:
@@ -229,18 +196,3 @@ class AskSession:
             return AskAnswered(message.ask, read(self.subject, image, question, message, threshold))
         except Exception as error:  # noqa: BLE001 - a fault in reading one answer must not end the conversation
             return AskFailed(message.ask, JobError("The answer could not be read", f"{type(error).__name__}: {error}"))
-
-    def _death(self, code: int) -> JobError:
-        how = f"Signal {-code} ended it" if code < 0 else f"It ended with exit code {code}"
-        words = f"{how}.\n{self._tail()}".strip()
-        step = "`sonotune doctor` shows what this machine has; ask again, on the CPU if memory was short."
-        return JobError("The asking process has ended by itself", words, step)
-
-    def _tail(self) -> str:
-        """The last lines of what the process wrote; untrusted text."""
-        try:
-            size = os.fstat(self._errors.fileno()).st_size
-            data = os.pread(self._errors.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
-        except (OSError, ValueError):  # closed meanwhile
-            return ""
-        return "\n".join(data.decode("utf-8", "replace").rstrip().splitlines()[-TAIL_LINES:])

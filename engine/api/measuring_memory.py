@@ -6,8 +6,6 @@ because two trainings on one card may both run out of memory.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
 import tempfile
 import threading
@@ -18,8 +16,8 @@ from typing import TYPE_CHECKING
 from engine.api.measured_outcome import keep_measured
 from engine.ask.places import AUTO, SHARED, BusyDeviceError, Place, choose_place
 from engine.errors import JobError, SonotuneError
-from engine.jobs.dispatch import child_environment, python_module
-from engine.jobs.session import DEVICE_VARIABLE
+from engine.jobs.dispatch import python_module
+from engine.jobs.watched import WatchedProcess
 from engine.recipe import Recipe, recipe_json
 from engine.training.measure_memory.wire import (
     MeasureFailed,
@@ -35,10 +33,7 @@ from engine.workspace import Workspace
 if TYPE_CHECKING:
     from engine.preflight.models import Preflight
 
-PATIENCE_SECONDS = 2.0
-"""How long a process that was closed may take to end by itself."""
-TAIL_BYTES, TAIL_LINES = 8_192, 12
-"""Of what the process wrote, shown where it ended without a word."""
+AGAIN = "`sonotune doctor` shows what this machine has; free memory, and measure again."
 
 MeasureEvent = MeasureStage | MeasureStep | MemoryMeasured | SonotuneError
 
@@ -80,9 +75,8 @@ class MemoryMeasurement:
         self.estimated: Preflight = preflight(workspace, recipe)
         self._deliver = deliver
         self._command = list(command)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._watched = WatchedProcess("measuring")
         self._folder = tempfile.TemporaryDirectory(prefix="sonotune-measure-")
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._closed = False
 
     @property
@@ -99,42 +93,16 @@ class MemoryMeasurement:
         file = Path(self._folder.name) / "recipe.json"
         file.write_text(recipe_json(self.recipe), encoding="utf-8")
         words = [str(file), "--workspace", str(self.workspace.root), "--watched"]
-        environment = {
-            **child_environment(),
-            "CUDA_VISIBLE_DEVICES": self.place.visible,
-            DEVICE_VARIABLE: self.place.device,
-        }
-        try:
-            self._process = subprocess.Popen(
-                self._command or [*python_module("engine.training.measuring"), *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=environment,
-                cwd=self.workspace.root,
-                # ctrl+c on this terminal is ours to understand; the end of our pipe ends it all the same.
-                start_new_session=True,
-            )
-        except OSError as error:
-            step = "`sonotune doctor` shows what this machine has."
-            raise JobError("The measuring process could not be started", str(error), step) from error
-        threading.Thread(target=self._listen, args=(self._process,), name="measuring", daemon=True).start()
+        command = self._command or [*python_module("engine.training.measuring"), *words]
+        process = self._watched.start(command, self.workspace.root, self.place.visible, self.place.device)
+        threading.Thread(target=self._listen, args=(process,), name="measuring", daemon=True).start()
 
     def close(self) -> None:
         """End the process and wait for it (two seconds at most, before it is killed); no more events come."""
         if self._closed:
             return
         self._closed = True
-        process = self._process
-        if process is not None:
-            with contextlib.suppress(BrokenPipeError):  # it was gone already
-                process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-            try:
-                process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._errors.close()
+        self._watched.close()
         self._folder.cleanup()
 
     # ----- the process
@@ -149,7 +117,7 @@ class MemoryMeasurement:
             ended = ended or isinstance(event, (MemoryMeasured, SonotuneError))
             self._deliver(event)
         if not ended and not self._closed:
-            self._deliver(self._death(process.wait()))
+            self._deliver(self._watched.death(process.wait(), AGAIN))
 
     def _event(self, line: bytes) -> MeasureEvent:
         try:
@@ -164,20 +132,6 @@ class MemoryMeasurement:
             except SonotuneError as error:
                 return error
         return message
-
-    def _death(self, code: int) -> JobError:
-        how = f"Signal {-code} ended it" if code < 0 else f"It ended with exit code {code}"
-        step = "`sonotune doctor` shows what this machine has; free memory, and measure again."
-        return JobError("The measuring process has ended by itself", f"{how}.\n{self._tail()}".strip(), step)
-
-    def _tail(self) -> str:
-        """The last lines of what the process wrote; untrusted text."""
-        try:
-            written = os.fstat(self._errors.fileno()).st_size
-            data = os.pread(self._errors.fileno(), TAIL_BYTES, max(0, written - TAIL_BYTES))
-        except (OSError, ValueError):  # closed meanwhile
-            return ""
-        return "\n".join(data.decode("utf-8", "replace").rstrip().splitlines()[-TAIL_LINES:])
 
 
 def _place(workspace: Workspace, forced: bool) -> Place:

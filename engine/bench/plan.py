@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from engine.formatting import finite
 
 DATASET = "bench"
 """Name of the imported dataset in the benchmark's workspace."""
@@ -128,7 +129,7 @@ class SideResult:
     def write(self, file: Path) -> None:
         """Write the result as JSON, whole or not at all."""
         partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(_finite(asdict(self)), indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(finite(asdict(self)), indent=1), encoding="utf-8")
         partial.replace(file)
 
 
@@ -160,13 +161,3 @@ class StepTimes:
     def warmup_seconds(self) -> float:
         """Time of the warm-up beyond as many median steps."""
         return max(0.0, sum(self.seconds[: self.warmup]) - self.warmup * self.median)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    return value

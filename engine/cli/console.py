@@ -7,7 +7,6 @@ control characters: a run's name must not be able to move the cursor.
 from __future__ import annotations
 
 import json
-import math
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.errors import SonotuneError
-from engine.formatting import figure
+from engine.formatting import figure, finite
 from engine.text import plain
 
 output = Console(highlight=False, markup=False, emoji=False)
@@ -39,19 +38,8 @@ def shown(text: object, style: str = "") -> Text:
 
 def print_json(value: object) -> None:
     """Machine-readable output: one JSON document on standard output, `null` for what is no finite number."""
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=True, default=str, allow_nan=False)
+    text = json.dumps(finite(value), indent=2, ensure_ascii=True, default=str, allow_nan=False)
     sys.stdout.write(text + "\n")
-
-
-def _finite(value: object) -> object:
-    """`value` without infinities and NaN, which JSON does not know: an interval that is open at an end has none."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    return value
 
 
 def say(text: object, style: str = "") -> None:

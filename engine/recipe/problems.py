@@ -96,8 +96,6 @@ def _choices(field: FieldInfo) -> str:
         return _alternatives(get_args(annotation))
     if get_origin(annotation) is tuple:
         words = get_args(get_args(annotation)[0])
-        if not words:
-            return 'a list of names such as ["simple"]'
         return f'a list such as ["{words[0]}"] of {quoted(words)}'
     if annotation is bool:
         return "true or false"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.preflight.models import Layout, ModelShape, Preflight
 
 if TYPE_CHECKING:
-    from engine.recipe import Recipe
-    from engine.training.backends import BackendChoice
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +27,6 @@ class Computation:
     """What the preflight has estimated; None where it was not asked."""
     shape: ModelShape | None = None
     """Of the model, where the preflight was asked."""
-
-
-def as_written(recipe: Recipe, choice: BackendChoice, *, packed: bool = False) -> Computation:
-    """A recipe computed just as it is written, nothing planned: what `auto` says is taken as off."""
-    training = recipe.training
-    layout = Layout(
-        backend=choice.backend,
-        quantization=choice.quantization,
-        packed=packed,
-        micro_batch=training.batch,
-        accumulation=training.accumulation,
-        checkpointing=training.gradient_checkpointing == "on",
-        compiled=training.compile == "on",
-    )
-    return Computation(layout, choice.reason)
 
 
 def resolved(stored: Mapping[str, object] | None) -> dict[str, object]:

@@ -143,15 +143,7 @@ def train(job: TrainingJob) -> TrainingResult:
         callbacks=[callback, watch, EpochCallback(order, *([data.augmentation] if data.augmentation else []))],
     )
     ranks.same_start(model.parameters(), recipe.training.seed)
-    checkpoint = ranks.of_first(latest_checkpoint(job.directory / "checkpoints"))
-    trained = checkpoint is None or checkpoint_step(checkpoint) != planned
-    if checkpoint is not None and not trained:
-        # Only the saving was missed; the trainer would take one more step.
-        trainer.restore(checkpoint)
-    else:
-        if job.device.type == "cuda":
-            trainer.try_largest()
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    trained = take_steps(job, trainer, planned)
 
     # --- save ---
     digest, loss = save(job, trainer, trained=trained)
@@ -166,6 +158,19 @@ def train(job: TrainingJob) -> TrainingResult:
         trained=trained,
         step_seconds=median_step(trainer.state.log_history),
     )
+
+
+def take_steps(job: TrainingJob, trainer: AnswerTrainer, planned: int) -> bool:
+    """Train from the newest checkpoint on, or from the beginning; False where all planned steps were taken before."""
+    checkpoint = job.ranks.of_first(latest_checkpoint(job.directory / "checkpoints"))
+    if checkpoint is not None and checkpoint_step(checkpoint) == planned:
+        # Only the saving was missed; the trainer would take one more step.
+        trainer.restore(checkpoint)
+        return False
+    if job.device.type == "cuda":
+        trainer.try_largest()
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    return True
 
 
 def trainer_of(ranks: Ranks, **options: Any) -> AnswerTrainer:

@@ -126,7 +126,7 @@ def test_nothing_is_left_and_nothing_is_told_after_closing(
 ) -> None:
     session.start()
     events.next()
-    process = session._process
+    process = session._watched.process
     assert process is not None
     session.close()
     session.close()
@@ -140,12 +140,12 @@ def test_nothing_is_left_and_nothing_is_told_after_closing(
 def test_a_process_that_does_not_listen_is_killed(
     workspace: Workspace, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.api.asking.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("engine.jobs.watched.PATIENCE_SECONDS", 0.1)
     deaf = [sys.executable, "-c", "import time; time.sleep(600)"]
     session = api.AskSession(workspace, 1, deliver=events, device="cpu", command=deaf)
     session.start()
     session.close()
-    assert session._process is not None and session._process.returncode == -9
+    assert session._watched.process is not None and session._watched.process.returncode == -9
 
 
 def test_a_program_that_is_not_there_is_told(workspace: Workspace, events: Events) -> None:
@@ -175,7 +175,7 @@ from engine import api
 session = api.AskSession(api.Workspace(Path(sys.argv[1])), 1, deliver=lambda event: None, device="cpu")
 if sys.argv[2] == "start":
     session.start()
-print(session._process.pid, flush=True)
+print(session._watched.process.pid, flush=True)
 time.sleep(600)
 """
 

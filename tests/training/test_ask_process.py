@@ -220,8 +220,8 @@ def test_an_answer_at_work_can_be_stopped_in_two_ways(
     if way == "message":
         session.cancel(number)
     else:
-        assert session._process is not None
-        os.kill(session._process.pid, signal.SIGINT)
+        assert session._watched.process is not None
+        os.kill(session._watched.process.pid, signal.SIGINT)
     _, end = endless.end()
     assert end.read.answer.cancelled and 0 < end.read.answer.tokens < LONG
     assert not end.read.answer.cut_off
@@ -280,7 +280,7 @@ def test_a_run_whose_adapter_is_gone_or_changed_is_refused(
     try:
         failed = found.next()
         assert failed.ask is None and failed.error.title == "The run has no adapter"
-        process = found.session._process
+        process = found.session._watched.process
         assert process is not None and process.wait(60) == 1
         assert found.events.empty()  # one cause is told once
     finally:

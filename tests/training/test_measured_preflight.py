@@ -239,7 +239,7 @@ def test_a_process_measures_and_leaves_the_workspace_as_it_was(
     assert api.runs(workspace) == []
     assert not workspace.outputs.exists()
     assert api.measured_peaks(workspace) == []  # a CPU has no GPU memory to learn from
-    assert measurement._process is not None and measurement._process.returncode == 0
+    assert measurement._watched.process is not None and measurement._watched.process.returncode == 0
 
 
 def test_a_measurement_that_is_closed_leaves_no_process(workspace: Workspace, recipe: Callable[..., Any]) -> None:
@@ -248,7 +248,7 @@ def test_a_measurement_that_is_closed_leaves_no_process(workspace: Workspace, re
     started = time.monotonic()
     measurement.close()
     assert time.monotonic() - started < 10
-    process = measurement._process
+    process = measurement._watched.process
     assert process is not None and process.returncode is not None
     assert not Path(measurement._folder.name).exists()
     assert events.empty() or isinstance(events.get(), api.MeasureStage)

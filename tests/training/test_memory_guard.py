@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from layout_helpers import as_written
 from packing_helpers import mixed_cases
 from test_recipe_run import Bench, tensors
 
@@ -15,7 +16,7 @@ from engine.errors import ModelError
 from engine.recipe import Recipe
 from engine.training.backends import choose_backend
 from engine.training.checkpoints import complete_checkpoints
-from engine.training.layout import Computation, as_written
+from engine.training.layout import Computation
 from engine.training.memory_guard import MemoryGuard
 from engine.training.recipe_run import TrainingResult
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from layout_helpers import as_written
 from packing_helpers import mixed_cases
 from test_recipe_run import Bench, Wishes, tensors
 
@@ -15,7 +16,7 @@ from engine.recipe import Recipe
 from engine.recipe.presets import REPOSITORY
 from engine.store.reader import Reader
 from engine.training.backends import choose_backend
-from engine.training.layout import Computation, as_written
+from engine.training.layout import Computation
 from engine.training.schedule import planned_steps
 from engine.types import Action
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from layout_helpers import as_written
 
 from engine.recipe import Recipe, recipe_json
 from engine.store.reader import Reader
@@ -17,7 +18,7 @@ from engine.store.writer import Writer
 from engine.training.backends import choose_backend
 from engine.training.callbacks import Cancelled, TrainingDiverged
 from engine.training.checkpoints import complete_checkpoints, latest_checkpoint
-from engine.training.layout import Computation, as_written
+from engine.training.layout import Computation
 from engine.training.recipe_run import TrainingJob, TrainingResult, train
 from engine.training.record import RunRecord
 from engine.training.schedule import planned_steps
