@@ -70,7 +70,8 @@ class Workbench(App[None]):
         self.overview: Overview | None = None
         self.leaving = 0
         """Number of the signal that ends us; see tui.guard."""
-        self._trouble: SonotuneError | None = None
+        self.trouble: SonotuneError | None = None
+        """Why the records cannot be read at present."""
         self._started = False
         for theme in themes():
             self.register_theme(theme)
@@ -163,7 +164,7 @@ class Workbench(App[None]):
         self.notify(plain(words) or " ", title=plain(error.title), severity="error", timeout=12, markup=False)
 
     def _on_trouble(self, error: SonotuneError | None) -> None:
-        self._trouble = error
+        self.trouble = error
         if isinstance(self.screen, WorkbenchScreen):
             self.show_status(self.screen)
 
@@ -177,8 +178,8 @@ class Workbench(App[None]):
 
     def show_status(self, screen: Screen[Any]) -> None:
         """Write the state of the workspace into a screen's frame."""
-        screen.query_one(Banner).show_error(self._trouble)
-        screen.query_one(Header).show_status(*status_of(self.overview, self._trouble))
+        screen.query_one(Banner).show_error(self.trouble)
+        screen.query_one(Header).show_status(*status_of(self.overview, self.trouble))
 
     # ----- keys
 

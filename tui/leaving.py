@@ -23,11 +23,26 @@ def farewell(app: Workbench, guard: Guard, *, debug: bool = False) -> int:
         os._exit(guard.code)  # nobody is there to read what Python would still flush
     error = app._exception
     if error is None:
-        tell(app.last_words())
+        tell(app.last_words() or _asked_at_last(app))
         return guard.code or app.return_code or 0
     told = report_of(error, app.workspace, debug=debug)
     tell(plain("\n".join([*([traceback_of(error)] if debug else []), str(told), app.last_words()])).rstrip())
     return 1
+
+
+def _asked_at_last(app: Workbench) -> str:
+    """The same for somebody who left before the first answer had come; records in trouble are not waited for."""
+    if app.overview is not None or app.trouble is not None:
+        return ""
+    from engine.api import Live
+
+    live = Live(app.workspace)
+    try:
+        return what_goes_on(live.overview())
+    except SonotuneError as trouble:
+        return f"Whether runs keep going is not known: {plain(str(trouble))}"
+    finally:
+        live.close()
 
 
 def what_goes_on(overview: Overview | None) -> str:

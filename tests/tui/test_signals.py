@@ -109,6 +109,11 @@ def wait_painted(terminal: Terminal) -> None:
     terminal.wait_until(lambda: is_painted(terminal), "the screen is painted")
 
 
+def wait_counted(terminal: Terminal) -> None:
+    """Until the workbench knows of the run: the count in the header is what its last words are made of."""
+    terminal.wait_until(lambda: "1 running" in terminal.screen.text().splitlines()[0], "the header counts the run")
+
+
 def assert_restored(terminal: Terminal) -> None:
     """Every mode was taken back, and after the last time that it was set."""
     assert terminal.is_restored()
@@ -132,7 +137,7 @@ def test_a_signal_ends_it_the_terminal_is_restored_and_the_run_goes_on(
 ) -> None:
     with Terminal(job) as terminal:
         wait_painted(terminal)
-        terminal.wait_for("1 running")
+        wait_counted(terminal)
         terminal.process.send_signal(number)
         assert terminal.end(BUSY_SECONDS) == 128 + number
         assert_restored(terminal)
@@ -146,7 +151,7 @@ def test_one_that_takes_long_to_leave_says_its_last_words_all_the_same(workspace
     job[2] = job[2].replace("sys.exit(app.run", f"{leave_late}\nsys.exit(app.run")
     with Terminal(job) as terminal:
         wait_painted(terminal)
-        terminal.wait_for("1 running")
+        wait_counted(terminal)
         terminal.process.send_signal(signal.SIGHUP)
         assert terminal.end(BUSY_SECONDS) == 128 + signal.SIGHUP
         assert_restored(terminal)
@@ -156,12 +161,24 @@ def test_one_that_takes_long_to_leave_says_its_last_words_all_the_same(workspace
 def test_q_ends_it_and_the_run_goes_on(workspace: Workspace, job: list[str]) -> None:
     with Terminal(job) as terminal:
         wait_painted(terminal)
-        terminal.wait_for("1 running")
+        wait_counted(terminal)
         terminal.type("q")
         assert terminal.end() == 0
         assert_restored(terminal)
         assert "1 run keeps going" in terminal.screen.text()
     assert job_goes_on(workspace)
+
+
+def test_who_leaves_before_the_first_answer_is_told_of_the_run_all_the_same(
+    workspace: Workspace, job: list[str]
+) -> None:
+    job[2] = job[2].replace("sys.exit(app.run", "app.Workbench._show_overview = lambda *_: None\nsys.exit(app.run")
+    with Terminal(job) as terminal:
+        wait_painted(terminal)
+        terminal.type("q")
+        assert terminal.end() == 0
+        assert_restored(terminal)
+        assert "1 run keeps going" in terminal.screen.text()
 
 
 def test_without_runs_it_leaves_without_a_word(workspace: Workspace) -> None:
@@ -209,7 +226,7 @@ def test_a_vanished_terminal_ends_it_quietly_and_the_run_goes_on(
 ) -> None:
     with Terminal(job, controlling=controlling) as terminal:
         wait_painted(terminal)
-        terminal.wait_for("1 running")
+        wait_counted(terminal)
         before = cpu_seconds(terminal.process.pid)
         terminal.vanish()
         used = before
