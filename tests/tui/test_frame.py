@@ -12,6 +12,8 @@ from engine.store.writer import Writer
 from tui.screens.registry import TABS
 from tui.widgets.header import Header
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 
 async def test_a_run_that_is_queued_elsewhere_appears_by_itself(tmp_path: Path) -> None:
     workspace = workspace_at(tmp_path)

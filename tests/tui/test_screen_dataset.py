@@ -136,8 +136,8 @@ async def test_an_empty_workspace_says_how_to_import_and_draws_phantoms(
     monkeypatch.setattr(dataset_tasks, "COUNT", 12)
     monkeypatch.setattr(dataset_tasks, "SIZE", 32)
     async with opened(workspace_at(tmp_path)) as sight:
-        assert "sonotune data import phantoms" in screen_text(sight.app)
-        assert "no dataset" in sight.facts
+        await sight.until(lambda: "sonotune data import phantoms" in screen_text(sight.app), "what to do")
+        await sight.until(lambda: "no dataset" in sight.facts, "what is missing")
         for key in ("d", "b", "p", "z", "w", "s", "S", "v", "c", "P", "K", "Q", "[", "]", "down"):
             await sight.press(key)
             if isinstance(sight.app.screen, Choose):
@@ -299,21 +299,24 @@ async def test_every_size_of_window_has_its_panes(workspace: Workspace) -> None:
     async with opened(workspace, WIDE) as sight:
         pane = sight.screen.query_one(ImagePane)
 
-        async def panes(width: int, height: int) -> tuple[bool, bool, bool]:
-            await sight.pilot.resize_terminal(width, height)
-            await sight.until(lambda: sight.app.size == (width, height), "the new size")
+        def panes() -> tuple[bool, bool, bool]:
             answers = sight.screen.query_one("#answers")
             return sight.views.is_on_screen, pane.display, bool(pane.display and answers.display)
 
-        assert await panes(200, 50) == (True, True, True)
+        async def resized(width: int, height: int, views: bool, image: bool, answers: bool) -> None:
+            await sight.pilot.resize_terminal(width, height)
+            await sight.until(lambda: sight.app.size == (width, height), "the new size")
+            await sight.until(lambda: panes() == (views, image, answers), f"the panes of {width}x{height}")
+
+        await resized(200, 50, views=True, image=True, answers=True)
         assert sight.views.region.right <= sight.images.region.x < pane.region.x
-        assert await panes(120, 30) == (False, True, True)
-        assert await panes(80, 24) == (False, True, True)
-        assert 34 <= sight.images.size.width <= 36
-        assert await panes(80, 12) == (False, True, False)
-        assert await panes(40, 10) == (False, False, False)
+        await resized(120, 30, views=False, image=True, answers=True)
+        await resized(80, 24, views=False, image=True, answers=True)
+        await sight.until(lambda: 34 <= sight.images.size.width <= 36, "a list of names and no more")
+        await resized(80, 12, views=False, image=True, answers=False)
+        await resized(40, 10, views=False, image=False, answers=False)
         await sight.press("down", "z", "right", "z", "b", "escape", "v", "escape", "c", "P")
-        assert await panes(200, 50) == (True, True, True)
+        await resized(200, 50, views=True, image=True, answers=True)
 
 
 # ----- views

@@ -32,6 +32,8 @@ from tui.widgets.fieldinput import FieldInput
 from tui.widgets.form import Form
 from tui.widgets.lines import Lines
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 NARROW, MEDIUM, WIDE = (80, 24), (120, 30), (200, 50)
 
 
@@ -154,10 +156,10 @@ async def test_a_tiny_window_is_survived_and_comes_back(workspace: api.Workspace
         await pilot.press("enter")
         await pilot.resize_terminal(40, 10)
         await pilot.press("9", "enter", "v", "v")
-        assert "169" in screen_text(pilot.app)
+        await until(pilot, lambda: "169" in screen_text(pilot.app), "the line that was typed into")
         await pilot.resize_terminal(*NARROW)
         await until(pilot, lambda: "169" in screen_text(pilot.app), "the form is back")
-        assert "was 16" in row(pilot, "training.batch")
+        await until(pilot, lambda: "was 16" in row(pilot, "training.batch"), "what it was")
 
 
 def test_the_module_of_the_screen_brings_no_pydantic() -> None:
@@ -712,6 +714,8 @@ async def test_memory_stands_beside_the_form(workspace: api.Workspace, monkeypat
     async with launch_screen(workspace, WIDE) as pilot:
         await type_into(pilot, "data.dataset", "fetal")
         await until(pilot, lambda: "Fits: about 37.5 GiB of 79.6 GiB" in pane(pilot, "#memory"), "the verdict")
+        await until(pilot, lambda: "fits: 37.5/79.6 GiB" in screen_text(pilot.app).splitlines()[1], "the facts")
+        await until(pilot, lambda: "fitted to 39 measurements" in pane(pilot, "#memory"), "the pane at its full height")
         text = " ".join(pane(pilot, "#memory").split())
         for words in (
             "weights 16.0",
@@ -728,7 +732,6 @@ async def test_memory_stands_beside_the_form(workspace: api.Workspace, monkeypat
         assert text.index("estimated, ±20 %") < text.index("! a step holds") < text.index("8 questions share an image")
         bar = next(line for line in pane(pilot, "#memory").splitlines() if "█▓▒" in line)
         assert (bar.count("·"), len(bar.strip())) == (21, 40)
-        assert "fits: 37.5/79.6 GiB" in screen_text(pilot.app).splitlines()[1]
         assert "a adopt" not in screen_text(pilot.app)
 
 
@@ -957,9 +960,9 @@ async def test_a_broken_preset_says_what_is_wrong_with_it(workspace: api.Workspa
     folder.mkdir(parents=True)
     (folder / "aaa.toml").write_text("name = 'x'\n[training]\nbatch = 'many'\n")
     async with launch_screen(workspace, WIDE) as pilot:
-        assert "aaa (broken)" in screen_text(pilot.app)
+        await until(pilot, lambda: "aaa (broken)" in screen_text(pilot.app), "its name in the list")
         await pilot.press("p", "home", "enter")
-        assert "training.batch" in toasts(pilot)
+        await until(pilot, lambda: "training.batch" in toasts(pilot), "the reason")
         assert form_of(pilot).source.preset == "demo"
 
 

@@ -36,6 +36,8 @@ from tui.screens.queue_data import Heading, QueueData, QueueQuestion, measuring_
 from tui.screens.queue_parts import Details, PauseLine
 from tui.screens.queue_table import QueueTable
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 TRAINING, EVALUATION = JobKind.TRAINING, JobKind.EVALUATION
 ALIVE = {"host": socket.gethostname(), "pid": os.getpid(), "process_start": process_start(os.getpid()), "device": "cpu"}
 STARTED = (State.STARTING, State.RUNNING)
@@ -625,8 +627,8 @@ async def test_a_tiny_window_and_back(workspace: Workspace) -> None:
         for size in ((20, 4), (200, 50), (40, 10), (80, 24)):
             await pilot.resize_terminal(*size)
             await pilot.pause()
+        await until(pilot, lambda: "waiting" in screen_text(pilot.app), "the list at its last size")
         assert table_of(pilot).cursor_key() in {(TRAINING, job) for job in jobs}
-        assert "waiting" in screen_text(pilot.app)
 
 
 async def test_an_empty_workspace_stays_empty(tmp_path: Path) -> None:
