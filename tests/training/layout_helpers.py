@@ -1,3 +1,5 @@
+"""How tests have a recipe computed."""
+
 from __future__ import annotations
 
 from engine.preflight.models import Layout

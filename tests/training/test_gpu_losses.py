@@ -6,19 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
+from test_gpu import pytestmark as needs_unsloth
 from test_gpu import sonotune
 
-from engine.training.backends import installed
-
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.slow,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU: torch sees no CUDA device"),
-    pytest.mark.skipif(
-        not installed("unsloth"), reason="needs Unsloth: `make install` adds it where a driver is present"
-    ),
-]
+pytestmark = needs_unsloth
 
 RECIPE = """
 name = "weights"
