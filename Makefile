@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help install demo test lint unit gpu-test bench base-model lock lock-gpu clean
+.PHONY: help install demo test lint unit gpu-test faults fuzz advisories bench base-model lock lock-gpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,17 @@ unit: install
 
 gpu-test: install ## the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu
+
+faults: install ## inject some 400 faults into real processes and print what was lost (about an hour; FAULTS=short KINDS=a,b; docs/reliability.md)
+	$(BIN)/python tests/faults $(if $(filter short,$(FAULTS)),,--full) \
+		$(if $(KINDS),--kinds "$(KINDS)",$(if $(filter short,$(FAULTS)),,--write docs/reliability.md))
+
+fuzz: install ## feed 100,000 hostile inputs to each thing that reads untrusted data (about an hour on 2 cores; docs/security.md)
+	$(BIN)/python tests/security --write docs/security.md
+
+advisories: install ## ask the database of advisories about everything that is pinned (needs a network, and pip-audit)
+	@if command -v pip-audit >/dev/null; then pip-audit --no-deps --disable-pip -r requirements.lock; else \
+	  echo 'pip-audit is not installed (pipx install pip-audit). What is known offline is looked at by make test and doctor.'; exit 1; fi
 
 bench: install ## the benchmarks of tests/benchmarks; each prints RESULT lines
 	for program in tests/benchmarks/*.py; do $(BIN)/python $$program 2>/dev/null || exit 1; done

@@ -159,6 +159,11 @@ class Case:
     width: int
     height: int
 
+    @property
+    def image_root(self) -> Path:
+        """The folder that `path` is relative to, and that `file` must lie in whenever it is read."""
+        return self.file.parents[self.path.count("/")]
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -12,12 +12,15 @@ def now() -> float:
 
 def ago(seconds: float) -> str:
     """`now`, `12 s ago`, `3 min ago`, `5 h ago`, `2 d ago`."""
-    if seconds < 2:
-        return "now"
+    return "now" if seconds < 2 else f"{span(seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """`12 s`, `3 min`, `5 h`, `2 d`."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
-            return f"{int(seconds // length)} {unit} ago"
-    return f"{int(seconds)} s ago"
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(0, int(seconds))} s"
 
 
 def stamp(when: float | None) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import SonotuneError
+from engine.api import settings_file as settings_file
 from tui.themes import CONTRAST, DARK, LIGHT
 
 THEMES = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST}
@@ -34,13 +35,6 @@ class Settings:
     """Keys by binding id, as in `"runs.open" = "enter,o"`."""
     problems: tuple[str, ...] = ()
     """What could not be used, in words."""
-
-
-def settings_file(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the settings file lies, or would."""
-    if chosen := environment.get("SONOTUNE_CONFIG"):
-        return Path(chosen).expanduser()
-    return _folder(environment, "XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
 def state_file(environment: Mapping[str, str] = os.environ) -> Path:
@@ -73,7 +67,9 @@ def _toml(text: str) -> dict[str, Any]:
 
 
 def _settings(content: Mapping[str, Any], remembered: str) -> Settings:
-    problems = [f"unknown setting {key}" for key in content if key not in ("theme", "images", "glyphs", "keys")]
+    # [notify] is the worker's (`engine.jobs.notify_settings`).
+    known = ("theme", "images", "glyphs", "keys", "notify")
+    problems = [f"unknown setting {key}" for key in content if key not in known]
 
     def choice(key: str, allowed: tuple[str, ...], default: str) -> str:
         value = content.get(key, default)

@@ -139,6 +139,14 @@ if TYPE_CHECKING:
     from engine.api.live import RunView as RunView
     from engine.api.live import eta_seconds as eta_seconds
     from engine.api.look_notes import looks_note as looks_note
+    from engine.api.maintenance import Checked as Checked
+    from engine.api.maintenance import Compacted as Compacted
+    from engine.api.maintenance import Fault as Fault
+    from engine.api.maintenance import Restored as Restored
+    from engine.api.maintenance import back_up_database as back_up_database
+    from engine.api.maintenance import check_database as check_database
+    from engine.api.maintenance import compact_database as compact_database
+    from engine.api.maintenance import restore_database as restore_database
     from engine.api.measured_outcome import after_measuring as after_measuring
     from engine.api.measuring import own_wording as own_wording
     from engine.api.measuring_memory import MeasureEvent as MeasureEvent
@@ -194,6 +202,7 @@ if TYPE_CHECKING:
     from engine.api.reporting import ExportedReport as ExportedReport
     from engine.api.reporting import build_report as build_report
     from engine.api.reporting import export_report as export_report
+    from engine.api.rolled_up import rolled_up_words as rolled_up_words
     from engine.api.studies import ListedStudy as ListedStudy
     from engine.api.studies import listed_study as listed_study
     from engine.api.studies import study_definition as study_definition
@@ -216,6 +225,13 @@ if TYPE_CHECKING:
     from engine.api.study_states import StudyCell as StudyCell
     from engine.api.study_states import StudyState as StudyState
     from engine.api.study_states import study_state as study_state
+    from engine.api.unattended import install_unit as install_unit
+    from engine.api.unattended import logout_words as logout_words
+    from engine.api.unattended import pause_notice_or_none as pause_notice_or_none
+    from engine.api.unattended import stop_unattended as stop_unattended
+    from engine.api.unattended import unattended_findings as unattended_findings
+    from engine.api.unattended import uninstall_unit as uninstall_unit
+    from engine.api.unattended import unit_words as unit_words
     from engine.api.upgrading import bring_up_to_date as bring_up_to_date
     from engine.ask.inputs import AskImage as AskImage
     from engine.ask.inputs import AskQuestion as AskQuestion
@@ -287,14 +303,21 @@ if TYPE_CHECKING:
     from engine.jobs.devices import known_devices as known_devices
     from engine.jobs.liveness import LOST as LOST
     from engine.jobs.liveness import LOST_AFTER_SECONDS as LOST_AFTER_SECONDS
+    from engine.jobs.liveness import STALLED as STALLED
     from engine.jobs.liveness import is_lost as is_lost
     from engine.jobs.liveness import shown_state as shown_state
+    from engine.jobs.liveness import stalled_since as stalled_since
     from engine.jobs.moving import Move as Move
     from engine.jobs.moving import move_job as move_job
+    from engine.jobs.notify import try_notification as try_notification
+    from engine.jobs.notify_settings import notify_settings as notify_settings
     from engine.jobs.pausing import pause_notice as pause_notice
     from engine.jobs.pausing import pause_queue as pause_queue
     from engine.jobs.pausing import queue_paused as queue_paused
     from engine.jobs.pausing import unpause_queue as unpause_queue
+    from engine.jobs.stalling import what_to_do as what_to_do
+    from engine.jobs.systemd import UnitStatus as UnitStatus
+    from engine.jobs.systemd import unit_status as unit_status
     from engine.jobs.worker import WorkerStatus as WorkerStatus
     from engine.jobs.worker import ensure_worker as ensure_worker
     from engine.jobs.worker import run_worker as run_worker
@@ -363,6 +386,7 @@ if TYPE_CHECKING:
     from engine.types import Split as Split
     from engine.types import State as State
     from engine.types import Verdict as Verdict
+    from engine.user_files import settings_file as settings_file
     from engine.workspace import Workspace as Workspace
 
 _HOMES = {
@@ -406,6 +430,9 @@ _HOMES = {
     "engine.api.ledger": "Look UnconfirmedTestError looks looks_so_far",
     "engine.api.live": "Live LogTail Overview RunView eta_seconds",
     "engine.api.look_notes": "looks_note",
+    "engine.api.maintenance": (
+        "Checked Compacted Fault Restored back_up_database check_database compact_database restore_database"
+    ),
     "engine.api.measured_outcome": "after_measuring",
     "engine.api.measuring": "own_wording",
     "engine.api.measuring_memory": "MemoryMeasurement MeasureEvent",
@@ -424,6 +451,7 @@ _HOMES = {
     "engine.api.recipes": "Preset RecipeCheck RecipeOffers check_recipe recipe_offers",
     "engine.api.report_groups": "ReportQuery",
     "engine.api.reporting": "ExportedReport build_report export_report",
+    "engine.api.rolled_up": "rolled_up_words",
     "engine.api.studies": "ListedStudy study_list listed_study study_definition",
     "engine.api.study_export": "ExportedStudy export_study study_report_folder",
     "engine.api.study_files": "open_study OpenStudy",
@@ -433,6 +461,9 @@ _HOMES = {
     "engine.api.study_planning": "PlannedCell StudyPlan plan_study",
     "engine.api.study_results": "cached_study_result study_result",
     "engine.api.study_states": "Stage StudyCell StudyState study_state",
+    "engine.api.unattended": (
+        "install_unit uninstall_unit stop_unattended unit_words pause_notice_or_none unattended_findings logout_words"
+    ),
     "engine.api.upgrading": "bring_up_to_date",
     "engine.ask.inputs": "AskImage AskQuestion ask_question question_choices",
     "engine.ask.places": "ASK_DEVICES BusyDeviceError",
@@ -459,9 +490,13 @@ _HOMES = {
     "engine.formatting": "duration figure number short_duration size",
     "engine.jobs.control": "cancel resume stop",
     "engine.jobs.devices": "Device known_devices",
-    "engine.jobs.liveness": "LOST LOST_AFTER_SECONDS is_lost shown_state",
+    "engine.jobs.liveness": "LOST LOST_AFTER_SECONDS is_lost shown_state STALLED stalled_since",
     "engine.jobs.moving": "Move move_job",
+    "engine.jobs.notify": "try_notification",
+    "engine.jobs.notify_settings": "notify_settings",
     "engine.jobs.pausing": "pause_notice pause_queue queue_paused unpause_queue",
+    "engine.jobs.stalling": "what_to_do",
+    "engine.jobs.systemd": "UnitStatus unit_status",
     "engine.jobs.worker": "WorkerStatus ensure_worker run_worker stop_worker worker_status",
     "engine.preflight.models": "Preflight",
     "engine.recipe": "Recipe find_recipe load_recipe preset_recipes recipe_diff recipe_to_toml recipe_values",
@@ -484,6 +519,7 @@ _HOMES = {
     "engine.training.layout": "stored_layout_words",
     "engine.training.measure_memory.wire": "MemoryMeasured MeasureStage MeasureStep",
     "engine.types": "ACTIVE ENDED Event JobKind Mark Outcome Prediction Problem Reference Score Split State Verdict",
+    "engine.user_files": "settings_file",
     "engine.workspace": "Workspace",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from engine.api.safety import safety_findings
+from engine.api.unattended import unattended_findings
 from engine.errors import SonotuneError
 from engine.jobs.devices import devices
 from engine.store.location import refuse_network_file_system
@@ -44,6 +46,8 @@ def examine(workspace: Workspace) -> list[Finding]:
         _backend(gpu),
         _base_model(workspace),
         _disk(workspace),
+        *(Finding(*found) for found in unattended_findings(workspace)),
+        *(Finding(*found) for found in safety_findings(workspace)),
         _database(workspace),
     ]
 

@@ -105,7 +105,7 @@ def measurement_of_run(run: RunRow, recipe: Recipe, question: str, split: Split)
 
 def missing_adapter(workspace: Workspace, run: RunRow) -> JobError | None:
     """Why a run can't be measured: it failed or was cancelled. One that was stopped has an adapter."""
-    if run.state not in ENDED or (workspace.root / run.directory / "adapter").is_dir():
+    if run.state not in ENDED or (workspace.job_folder(run.directory) / "adapter").is_dir():
         return None
     again = f"`sonotune resume {run.id}` goes on with it." if run.state != State.CANCELLED else "Launch it anew."
     return JobError(f"Run {run.id} has no adapter to measure", f"It is {run.state}: {run.reason}.", again)

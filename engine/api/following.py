@@ -99,7 +99,7 @@ def read_log(
     """
     with open_reader(workspace) as reader:
         row = reader.job(kind, reader.run(job).id if kind == JobKind.TRAINING else int(job))
-        file = workspace.root / row.directory / "log.txt"
+        file = workspace.job_folder(row.directory) / "log.txt"
         if not follow and not file.exists():
             raise _no_log(row)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may be cut at the end of a read

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import JobError, StoreError, UnmadeError
-from engine.jobs.liveness import LOST, shown_state
+from engine.jobs.liveness import LOST, STALLED, shown_state
 from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.worker import WorkerStatus, worker_status
 from engine.store.reader import Reader
@@ -130,7 +130,7 @@ class Live:
         jobs = [] if reader is None else reader.jobs()
         states = Counter(shown_state(job, now) for job in jobs)
         return Overview(
-            running=sum(states[state] for state in ACTIVE),
+            running=sum(states[state] for state in (*ACTIVE, STALLED)),
             lost=states[LOST],
             queued=states[State.QUEUED],
             worker=worker_status(self.workspace),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.data.manifest import open_dataset
 from engine.errors import UsageError
 from engine.jobs.devices import free_bytes, ids_of, is_gpu, known_devices
@@ -9,13 +11,14 @@ from engine.preflight.cards import memory_of
 from engine.preflight.census_cache import census_of
 from engine.preflight.margins import CONTEXT_BYTES
 from engine.preflight.models import Card, Measured, Preflight
-from engine.preflight.resolving import Question, resolve
+from engine.preflight.resolving import Question, resolve, trained_parameters
 from engine.preflight.shapes import find_shape
 from engine.recipe import Recipe
 from engine.store.reader import Reader
 from engine.store.writer import Writer
 from engine.training.backends import choose_backend, installed
 from engine.training.model_files import resolve_model, weight_bytes
+from engine.training.room import room_warning
 from engine.types import ACTIVE
 from engine.workspace import Workspace
 
@@ -75,7 +78,9 @@ def preflight_on(
         four_bit_possible=four_bit,
         most=most,
     )
-    return resolve(question, measured_peaks(workspace))
+    found = resolve(question, measured_peaks(workspace))
+    words = "" if imagined else room_warning(workspace.outputs, trained_parameters(question))
+    return replace(found, warnings=[words, *found.warnings], disk_warning=words) if words else found
 
 
 def machine_card(workspace: Workspace) -> Card:

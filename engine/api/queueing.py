@@ -63,7 +63,7 @@ class RunningJob(QueueJob):
     """A job that a process is working on, or should be."""
 
     shown_state: str
-    """`lost` where it has gone silent, else its state."""
+    """`lost` where it has gone silent, `stalled` where it lives but takes no step, else its state."""
     host: str | None
     device: str | None
     started_at: float | None
@@ -72,6 +72,10 @@ class RunningJob(QueueJob):
     """Optimiser steps done, or cases measured."""
     loss: float | None
     """Latest training loss, in nats a token."""
+    phase: str | None = None
+    """What the process of a run is doing; None for an evaluation."""
+    stalled_at: float | None = None
+    """Unix time since when a run has taken no step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,8 @@ def _running(reader: Reader, job: JobRow, now: float) -> RunningJob:
         heartbeat=job.heartbeat,
         step=job.step if training else reader.prediction_count(job.id),
         loss=reader.latest_metric(job.id, "loss") if training else None,
+        phase=job.phase,
+        stalled_at=job.stalled_at,
     )
 
 

@@ -65,7 +65,7 @@ def worn_out(workspace: Workspace, run: RunRow | None, complete: bool) -> bool:
 
 def has_adapter(workspace: Workspace, run: RunRow) -> bool:
     """Whether the adapter of a run still lies where the run has saved it."""
-    return (workspace.root / run.directory / "adapter").is_dir()
+    return (workspace.job_folder(run.directory) / "adapter").is_dir()
 
 
 def _rank(workspace: Workspace, candidate: Candidate) -> int:

@@ -11,16 +11,16 @@ from typing import BinaryIO
 
 from engine.ask.process import Send, serve
 from engine.ask.wire import Event, encode
+from engine.private_files import keep_files_private
 from engine.training.start import prepare_environment
-from engine.workspace import Workspace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer questions until the standard input ends; 1 where the model cannot be loaded."""
     parser = argparse.ArgumentParser("python -m engine.ask", description="Answer questions about images.")
     parser.add_argument("--workspace", required=True, help="folder with runs.db and outputs/")
-    options = parser.parse_args(arguments)
-    prepare_environment(Workspace.find(options.workspace))
+    parser.parse_args(arguments)
+    prepare_environment()
     return serve(sys.stdin.buffer, sender(own_output()))
 
 
@@ -46,4 +46,5 @@ def sender(stream: BinaryIO) -> Send:
 
 
 if __name__ == "__main__":
+    keep_files_private()
     sys.exit(main())

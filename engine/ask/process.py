@@ -137,7 +137,7 @@ def _answer(subject: Subject, request: Ask, inbox: Inbox, send: Send) -> Answere
         return Answered(request.ask, "", 0, cut_off=False, cancelled=True, seconds=0.0, first_token_seconds=None)
     file = Path(request.image)
     _require_image(file)
-    pixels = PixelStore([file], request.image_size, subject.geometry)
+    pixels = PixelStore([file], request.image_size, subject.geometry, root=file.parent)
     batch = prompt_batch(subject.encoder, pixels, [0], request.prompt, subject.device)
     streamed = stream_answer(
         subject.model,

@@ -90,7 +90,7 @@ def _tuned(workspace: Workspace, run: RunRow) -> AskSubject:
             "Its predictions were imported from another tool: there is no adapter here to answer with.",
             "Choose a run that was trained here: `sonotune runs` lists them.",
         )
-    adapter = workspace.root / run.directory / "adapter"
+    adapter = workspace.job_folder(run.directory) / "adapter"
     if not adapter.is_dir():
         raise _without_adapter(run)
     recipe = recipe_from_json(run.recipe, f"recipe of run {run.id}")

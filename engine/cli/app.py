@@ -18,6 +18,7 @@ from engine.cli import (
     comparing,
     control,
     data,
+    db,
     demo,
     doctor,
     exporting,
@@ -48,6 +49,7 @@ app = typer.Typer(
 for part in (
     demo,
     data,
+    db,
     launching,
     preflight,
     studies,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UsageError
+from engine.private_files import keep_files_private
 from engine.workspace import Workspace
 
 _WORKSPACE = "--workspace"
@@ -31,6 +32,7 @@ class GlobalOptions:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 failed, 2 bad usage, 128 + n ended by signal n."""
+    keep_files_private()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -94,6 +94,8 @@ def warn_if_it_does_not_fit(
     except SonotuneError as error:
         say(f"No preflight: {error.title}.", "yellow")
         return
+    if found.disk_warning:
+        say(found.disk_warning, "yellow")
     if found.fits is not False:
         say(api.preflight_verdict(found), "dim")
         return

@@ -69,6 +69,8 @@ def move(
 def _print_view(view: api.QueueView, notice: str) -> None:
     worker = view.worker
     output.print(shown(f"worker: process {worker.pid}" if worker.running else "worker: none; a launch starts it"))
+    if worker.trouble:
+        output.print(shown(f"the worker is in trouble: {worker.trouble}", "bold red"), soft_wrap=True)
     if notice:
         output.print(shown(notice, "yellow"), soft_wrap=True)
     for place in view.devices:

@@ -16,8 +16,9 @@ from engine.cli.annotating import print_notes
 from engine.cli.console import new_table, output, print_json, say, shown
 from engine.cli.control import Evaluation, Job, job_of
 from engine.cli.options import LARGEST, AsJson, RunArgument, workspace_of
-from engine.formatting import duration, figure, size
+from engine.formatting import duration, figure, short_duration, size
 from engine.text import plain
+from engine.types import State
 
 STATE_STYLES = {
     "running": "green",
@@ -28,6 +29,7 @@ STATE_STYLES = {
     "cancelled": "dim",
     "queued": "cyan",
     "lost": "bold yellow",
+    "stalled": "bold yellow",
 }
 RECENT = 8
 WIDE = 110
@@ -48,6 +50,8 @@ def overview(context: typer.Context) -> None:
     worker = api.worker_status(workspace)
     output.print(shown(f"sonotune in {workspace.root}", "bold"))
     output.print(shown(f"worker: process {worker.pid}" if worker.running else "worker: none; a launch starts it"))
+    if worker.trouble:
+        output.print(shown(f"the worker is in trouble: {worker.trouble}", "bold red"), soft_wrap=True)
     notice = api.pause_notice(workspace)
     if notice:
         output.print(shown(notice, "yellow"), soft_wrap=True)
@@ -82,7 +86,7 @@ def _runs_table(found: list[api.RunRow]) -> Table:
         cells: list[str | Text] = [
             str(run.id),
             shown(run.name[:60]),
-            shown(state, STATE_STYLES[state]),
+            shown(_with_duration(state, run), STATE_STYLES[state]),
             f"{run.step}/{run.planned_steps or '?'}",
             "–" if run.final_loss is None else f"{run.final_loss:.4f}",
             duration(run.train_seconds),
@@ -121,25 +125,41 @@ def _with_shown_state(row: api.RunRow | api.EvaluationRow) -> dict[str, Any]:
     return {**asdict(row), "shown_state": api.shown_state(row)}
 
 
+def _with_duration(state: str, row: api.RunRow | api.EvaluationRow) -> str:
+    """`stalled 12m05s` for a run that lives but does not get on, else the state alone."""
+    since = api.stalled_since(row)
+    return state if state != api.STALLED or since is None else f"{state} {short_duration(time.time() - since)}"
+
+
 def _state(row: api.RunRow | api.EvaluationRow) -> str:
     state = api.shown_state(row)
+    phase = getattr(row, "phase", None)  # of a run alone
+    if state == api.STALLED:
+        return f"{_with_duration(state, row)}: {phase or 'it has not said what it does'} ({row.reason})"
     if state != api.LOST:
-        return f"{state}: {row.reason}"
+        return f"{state}: {phase} ({row.reason})" if phase and row.state == State.RUNNING else f"{state}: {row.reason}"
     silent = "" if row.heartbeat is None else f" for {duration(time.time() - row.heartbeat)}"
     return f"{state}: no sign of life{silent}; it was {row.state} ({row.reason})"
+
+
+def _way_on(row: api.RunRow | api.EvaluationRow, name: str) -> str:
+    """What to do about a job that was stopped, not by an error: by its user, or by a machine that shuts down."""
+    return f"`sonotune resume {name}` goes on with it." if row.state == State.INTERRUPTED else ""
 
 
 def _facts(row: api.RunRow) -> dict[str, object]:
     return {
         "state": _state(row),
+        "what to do": api.what_to_do(str(row.id), row.pid) if api.shown_state(row) == api.STALLED else None,
         "error": "\n".join(part for part in (row.error_title, row.error_detail) if part),
-        "next step": row.error_next_step,
+        "next step": row.error_next_step or _way_on(row, str(row.id)),
         "model": f"{row.model}, {row.backend or 'backend not chosen yet'}, quantization {row.quantization or '?'}",
         "why": row.backend_reason,
         "computed": api.stored_layout_words(row.layout),
         "wording": api.own_wording(row),
         "dataset": f"{row.dataset}, {row.dataset_fingerprint[:12]}, split {row.split_fingerprint[:12]}",
         "steps": f"{row.step} of {row.planned_steps or '?'}, seed {row.seed}, resumed {row.resumes} times",
+        "curves": api.rolled_up_words(row) or None,
         "adapter": f"{row.adapter_path} (SHA-256 {row.adapter_sha256[:12]})" if row.adapter_sha256 else None,
         "parameters": f"{row.trained_parameters} of {row.total_parameters} trained, in {row.lora_modules} modules"
         if row.trained_parameters
@@ -158,7 +178,8 @@ def _print_scores(details: api.RunDetails) -> None:
         what = f"evaluation {evaluation.id}: {evaluation.question} on {evaluation.split}"
         what += evaluation.title.removeprefix(evaluation.name)
         output.print(shown(f"{what}: {_state(evaluation)}", "bold"))
-        for text in (evaluation.error_title, evaluation.error_detail, evaluation.error_next_step):
+        way_on = evaluation.error_next_step or _way_on(evaluation, f"--evaluation {evaluation.id}")
+        for text in (evaluation.error_title, evaluation.error_detail, way_on):
             if text:
                 output.print(shown(text, "red"), soft_wrap=True)
         table = new_table("score", "value", "95 % interval", "n", right=(1, 2, 3))

@@ -40,6 +40,8 @@ WIDE = 110
 _REFERENCES = list(Reference)
 _NO_CHOICE = (Reference.MAJORITY, Reference.SHUFFLED)
 """References for which no threshold is chosen."""
+MOST_ROWS = 100
+"""Of one group, printed: rich lays out a thousand rows in two seconds, and nobody reads them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -118,7 +120,8 @@ def _print_group(key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
         table.add_column(LABELS.get(name, BOARD_COLUMNS[name].short), justify="right")
     for label in ("training", "samples/s", "peak memory") if wide else ():
         table.add_column(label, justify="right")
-    for row in ordered(rows, scores[0]):
+    listed = ordered(rows, scores[0])
+    for row in listed[:MOST_ROWS]:
         cells: list[Text | str] = [_name(row), *(interval(row, name) for name in scores)]
         if wide:
             rate = row["samples_per_second"]
@@ -129,7 +132,11 @@ def _print_group(key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
             ]
         table.add_row(*cells)
     output.print(table)
-    _print_notes(rows)
+    if (more := len(listed) - MOST_ROWS) > 0:
+        output.print(
+            shown(f"{more:,} more below these: `--filter` chooses among all, `--json` and `--csv` give all.", "dim")
+        )
+    _print_notes(rows if more <= 0 else listed[:MOST_ROWS])
 
 
 def ordered(rows: list[dict[str, Any]], score: str) -> list[dict[str, Any]]:

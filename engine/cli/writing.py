@@ -25,10 +25,15 @@ def write_text(file: Path, text: str, what: str) -> None:
         sys.stdout.write(text)
         return
     try:
-        with file.open("x", encoding="utf-8", newline="") as stream:
+        stream = file.open("x", encoding="utf-8", newline="")
+    except FileExistsError:
+        raise UsageError(f"{file} is there already", "It is not replaced.", "Give another name.") from None
+    try:
+        with stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-    except FileExistsError:
-        raise UsageError(f"{file} is there already", "It is not replaced.", "Give another name.") from None
+    except OSError:
+        file.unlink(missing_ok=True)  # half a file would look like the whole one
+        raise
     say(f"{what}: {file}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.files import write_durably
+from engine.data.paths import RejectedError, normalise_path, storable
 from engine.errors import DataError
 from engine.types import QUESTION_IDS, Case, Split
 
@@ -46,17 +47,23 @@ def read_cases(file: Path, image_root: Path, fingerprint: str) -> list[Case]:
     try:
         with pa.memory_map(str(file)) as source, pa.ipc.open_file(source) as reader:
             table = reader.read_all()
+            table.validate(full=True)  # of somebody else's workspace, perhaps: it must not crash the process
             metadata = table.schema.metadata or {}
             if metadata.get(FINGERPRINT_KEY, b"").decode() != fingerprint:
                 raise _damaged(file, "it belongs to another import than the manifest beside it")
             columns = table.to_pydict()
         return [_case(index, columns, image_root) for index in range(table.num_rows)]
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+    except RejectedError as rejected:
+        raise _damaged(file, f"{rejected.item}: {rejected.reason}") from None
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(file, f"{type(error).__name__}: {error}") from error
 
 
 def _case(index: int, columns: dict[str, list[Any]], image_root: Path) -> Case:
     path = columns["path"][index]
+    # Written by an import that has looked at it; but a file that came with somebody else's workspace may say anything.
+    if path != normalise_path(path):
+        raise RejectedError(storable(path), "no path that an import writes")
     return Case(
         index=index,
         path=path,

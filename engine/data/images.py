@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.data.check import MAX_PIXELS
+from engine.data.check import MAX_FILE_BYTES, MAX_PIXELS
+from engine.data.paths import RejectedError, open_regular
 from engine.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,23 +32,31 @@ def target_size(width: int, height: int, image_size: int) -> tuple[int, int]:
     return side(width) * SIDE_MULTIPLE, side(height) * SIDE_MULTIPLE
 
 
-def load_image(file: Path, image_size: int | None = None) -> Image.Image:
+def load_image(file: Path, image_size: int | None = None, *, root: Path | None = None) -> Image.Image:
     """Decode one image to RGB and resize it (bicubic, as Qwen's processor does); None leaves the size as it is.
 
     Grey becomes three equal channels, 16-bit grey is scaled to 8 bits, transparency is dropped. The orientation flag
     of EXIF is not applied: the pixels are those of the file.
 
+    Args:
+        root: the folder that it must lie in, links followed; None where the user named the file.
+
     Raises:
-        DataError: the file is missing, truncated, damaged, not PNG or JPEG, or larger than `MAX_PIXELS`.
+        DataError: the file is missing, no regular file, outside `root`, truncated, damaged, not PNG or JPEG, or larger
+            than `MAX_PIXELS`.
     """
     from PIL import Image
 
     try:
-        with Image.open(file, formats=("PNG", "JPEG")) as opened:
+        with open_regular(file, root) as stream, Image.open(stream, formats=("PNG", "JPEG")) as opened:
+            if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+                raise _unusable(file, f"the file is larger than {MAX_FILE_BYTES // 1024**2} MiB")
             if opened.width * opened.height > MAX_PIXELS:
                 raise _unusable(file, f"{opened.width} x {opened.height} pixels, the limit is {MAX_PIXELS:,}")
             opened.load()
             image = _to_rgb(opened)
+    except RejectedError as rejected:
+        raise _unusable(file, rejected.reason) from None
     except (
         OSError,
         SyntaxError,

@@ -6,9 +6,14 @@ import os
 import re
 import stat
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 MAX_ITEM = 300
 """Characters of an item that a problem shows; the line number leads to the rest."""
+
+
+MAX_PATH = 4_096
+"""Characters: no file system takes a longer path, and comparing names takes more than a moment for a long one."""
 
 
 class RejectedError(Exception):
@@ -39,7 +44,8 @@ def normalise_path(text: object) -> str:
     """The identity of an image: a relative path with forward slashes and no empty or `.` parts.
 
     Raises:
-        RejectedError: no text, empty, absolute, climbing with `..`, or with a NUL or half a surrogate pair in it.
+        RejectedError: no text, empty, too long, absolute, climbing with `..`, or with a NUL or half a surrogate pair
+            in it.
     """
     if not isinstance(text, str):
         raise RejectedError(storable(repr(text)), "the image path is not text")
@@ -47,6 +53,8 @@ def normalise_path(text: object) -> str:
     reason = None
     if not path.strip("/. "):
         reason = "the image path is empty"
+    elif len(path) > MAX_PATH:
+        reason = f"the image path has more than {MAX_PATH:,} characters"
     elif "\0" in path:
         reason = "the image path holds a NUL byte"
     elif not is_encodable(path):
@@ -90,6 +98,35 @@ def locate(root: Path, path: str) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         raise RejectedError(storable(path), f"the image file cannot be reached: {_cause(error)}") from None
     return found
+
+
+def open_regular(file: Path, root: Path | None = None) -> BinaryIO:
+    """Open a file to read it, proved to be a regular one, and to lie under `root`, at this very moment.
+
+    An image was located when it was imported; what lies there when it is read, days later, may be a link out of the
+    image root, or a named pipe that nobody ever writes to.
+
+    Raises:
+        RejectedError: it is no regular file, or a link leads out of `root`.
+        OSError: it is missing or may not be read.
+    """
+    # O_NONBLOCK: opening a named pipe would wait for ever; on a regular file it means nothing.
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    opened = os.fstat(descriptor)
+    if not stat.S_ISREG(opened.st_mode):
+        os.close(descriptor)
+        raise RejectedError(storable(str(file)), "not a regular file")
+    stream = os.fdopen(descriptor, "rb")
+    try:
+        if root is not None:
+            # What was opened is compared, not what the path means a moment later.
+            real = file.resolve(strict=True)
+            if not real.is_relative_to(root.resolve()) or not os.path.samestat(opened, real.lstat()):
+                raise RejectedError(storable(str(file)), "a link leads out of the image root")
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 class Finder:

@@ -7,7 +7,6 @@ a preview costs to make.
 from __future__ import annotations
 
 import os
-import stat
 import struct
 import zlib
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.data.check import JPEG_SIGNATURE, MAX_FILE_BYTES, PNG_SIGNATURE
+from engine.data.paths import RejectedError, open_regular
 from engine.errors import DataError
 
 if TYPE_CHECKING:
@@ -92,14 +92,14 @@ def load_preview(file: Path, width: int, height: int, mode: PreviewMode | str = 
 
 
 def _open_regular(file: Path) -> BinaryIO:
-    # O_NONBLOCK: opening a named pipe would wait for ever; on a regular file it means nothing.
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_FILE_BYTES:
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        raise _unusable(file, "not a regular file")
+    """The file, which must lie in its own folder: it was located a while ago, and may have become a link since."""
+    try:
+        stream = open_regular(file, file.parent)
+    except RejectedError as rejected:
+        raise _unusable(file, rejected.reason) from None
+    if os.fstat(stream.fileno()).st_size <= MAX_FILE_BYTES:
+        return stream
+    stream.close()
     raise _unusable(file, f"the file is larger than {MAX_FILE_BYTES // 1024**2} MiB")
 
 

@@ -66,7 +66,7 @@ def _look(dataset: Dataset, case: Case, known: dict[str, str | None]) -> ImageFa
     if facts.sha256 in known:
         return known[facts.sha256] or facts
     try:
-        load_image(case.file)
+        load_image(case.file, root=dataset.image_root)
     except DataError as error:
         return f"cannot be decoded: {error.reason or error.title}"
     return facts

@@ -5,28 +5,13 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from dataclasses import dataclass, field
 from types import FrameType, TracebackType
-from typing import Any
 
-from engine.errors import SonotuneError
-from engine.evaluation.plan import Plan
+from engine.errors import SonotuneError, StoreError
+from engine.evaluation.beginning import Member
 from engine.jobs.session import JobSession
-from engine.types import Action, JobKind, Prediction, State
+from engine.types import Action, JobKind, State
 from engine.workspace import Workspace
-
-
-@dataclass(slots=True)
-class Member:
-    """One evaluation that is being measured."""
-
-    session: JobSession
-    plan: Plan
-    record: dict[str, Any]
-    """Its stored protocol, with the settings beside it."""
-    predictions: list[Prediction] = field(default_factory=list)
-    seconds: float = 0.0
-    """Its share of the time so far."""
 
 
 class Group:
@@ -36,8 +21,10 @@ class Group:
     block concerns all that are still open.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, keep_worker: bool = False) -> None:
+        """`keep_worker`: as for a `JobSession`."""
         self.workspace = workspace
+        self._keep_worker = keep_worker
         self.open: dict[int, Member] = {}
         """By number, in the order in which they were taken."""
         self.errors: dict[int, Exception] = {}
@@ -76,7 +63,9 @@ class Group:
         """
         stack = contextlib.ExitStack()
         try:
-            session = stack.enter_context(JobSession(self.workspace, JobKind.EVALUATION, evaluation_id))
+            session = stack.enter_context(
+                JobSession(self.workspace, JobKind.EVALUATION, evaluation_id, keep_worker=self._keep_worker)
+            )
         finally:
             # A session takes SIGTERM for itself; it would then stop one evaluation at random.
             self._take_signal()
@@ -155,5 +144,9 @@ class Group:
 
 
 def _cancel_is_pending(session: JobSession) -> bool:
-    requests = session.writer.pending_requests(session.kind, session.job_id)
+    try:
+        requests = session.writer.pending_requests(session.kind, session.job_id)
+    except StoreError:
+        # What the heartbeat has seen last; nobody can have asked since for what cannot be read now.
+        return session.check() is Action.CANCEL
     return any(request.action == Action.CANCEL for request in requests)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from engine.errors import ModelError
+from engine.evaluation.identity import Identity, identity_of
 from engine.evaluation.plan import Plan
 from engine.training.model_files import resolve_model
 from engine.workspace import Workspace
@@ -19,6 +21,8 @@ class Loaded:
     """A subject, and what it was loaded from."""
 
     key: object = None
+    identity: Identity | None = None
+    """Who it is; None where nothing is loaded."""
     subject: Subject | None = None
     seconds: float = 0.0
     """What loading took in this round; 0 where the subject was there already."""
@@ -34,14 +38,20 @@ class Loaded:
             raise RuntimeError("no subject has been loaded")
         return self.subject
 
-    def load(self, workspace: Workspace, plan: Plan) -> None:
+    def load(self, workspace: Workspace, plan: Plan, identity: Identity) -> None:
         """Load the subject of an evaluation, unless it is there already.
 
+        Args:
+            workspace: where models and adapters lie.
+            plan: of the evaluation.
+            identity: who has to answer.
+
         Raises:
-            ModelError: something is missing, does not fit this machine, or is not what the run saved.
+            ModelError: something is missing, does not fit this machine, or is not what the run saved; or its files
+                were changed while they were read.
         """
         key = (plan.row.run_id, plan.row.model, plan.settings.quantization)
-        if self.subject is not None and self.key == key:
+        if self.subject is not None and (self.key, self.identity) == (key, identity):
             self.seconds = 0.0
             return
         from engine.evaluation.subject import load_subject
@@ -49,12 +59,18 @@ class Loaded:
 
         started = perf_counter()
         # The one before goes first: two models at once may not fit.
-        self.subject = self.key = None
+        self.subject = self.key = self.identity = None
         forget_peak()
-        self.subject = load_subject(
+        subject = load_subject(
             resolve_model(plan.row.model, workspace.root),
             plan.settings.quantization,
-            None if plan.run is None else workspace.root / plan.run.directory / "adapter",
+            None if plan.run is None else workspace.job_folder(plan.run.directory) / "adapter",
             None if plan.run is None else plan.run.adapter_sha256,
         )
-        self.key, self.seconds = key, perf_counter() - started
+        if identity_of(workspace, plan) != identity:
+            raise ModelError(
+                "The model was changed while it was read",
+                "The files of base or adapter are others than a moment before, so nobody knows what was loaded.",
+                f"Evaluate it again: `sonotune resume --evaluation {plan.row.id}`.",
+            )
+        self.subject, self.key, self.identity, self.seconds = subject, key, identity, perf_counter() - started

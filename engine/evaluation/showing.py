@@ -11,7 +11,7 @@ from engine.data.augmentation.degrading import degrade, parse_degradation
 from engine.data.images import target_size
 from engine.errors import JobError, UsageError
 from engine.evaluation.protocol import Protocol
-from engine.training.pixels import Geometry, Patches, PixelStore, to_patches
+from engine.training.pixels import Geometry, Patches, PixelStore, root_of, to_patches
 from engine.types import BLANK, Case
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class DegradedStore(PixelStore):
 
     def __init__(self, cases: Sequence[Case], kind: str, severity: int, image_size: int, geometry: Geometry) -> None:
         """`kind` and `severity`: see `engine.data.augmentation.degrading`."""
-        super().__init__([case.file for case in cases], image_size, geometry)
+        super().__init__([case.file for case in cases], image_size, geometry, root=root_of(cases))
         self._kind, self._severity = kind, severity
         # By the bytes of the file, not its name or place: every model meets the same pixels, also after an import.
         self._keys = [case.sha256 for case in cases]
@@ -84,7 +84,7 @@ def show(cases: Sequence[Case], protocol: Protocol, geometry: Geometry) -> Shown
 
 def _store(cases: Sequence[Case], protocol: Protocol, geometry: Geometry) -> PixelStore:
     if not protocol.degradation:
-        return PixelStore([case.file for case in cases], protocol.image_size, geometry)
+        return PixelStore([case.file for case in cases], protocol.image_size, geometry, root=root_of(cases))
     try:
         kind, severity = parse_degradation(protocol.degradation)
     except UsageError as error:

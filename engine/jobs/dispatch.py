@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import engine
-from engine.errors import StoreError
+from engine.errors import JobError, StoreError
 from engine.jobs.devices import Device, is_gpu
 from engine.jobs.process import is_alive, process_start, spawn_detached
 from engine.jobs.session import DEVICE_VARIABLE
@@ -27,6 +28,14 @@ JobCommand = Callable[[JobKind, int, Workspace], list[str]]
 """Argument list of a job's process, from its kind, its id and the workspace."""
 
 
+PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EROFS})
+"""Errors that say something of the machine as it is now, and nothing of the job."""
+
+
+class NoRoomError(JobError):
+    """As things are no job can be started."""
+
+
 @dataclass(slots=True)
 class Process:
     """A living job process that this worker has started or adopted."""
@@ -37,6 +46,8 @@ class Process:
     subject: str
     child: subprocess.Popen[bytes] | None
     """None for an adopted one: it is not our child, so its exit code will not be known."""
+    unnoted: JobRow | None = None
+    """Its job, whose row names this worker still, because runs.db could not be written."""
 
     def has_ended(self) -> bool:
         """Whether it is gone; collects the exit code of a child (`child.returncode`)."""
@@ -73,12 +84,19 @@ def child_environment() -> dict[str, str]:
 def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device, command: JobCommand) -> Process | None:
     """Claim a queued job for a device and start its process; None when it could not be had or not be started.
 
+    What no job could be started with (a full disk, no more processes) leaves it in the queue.
+
     A job that takes several devices gets them as one (`engine.jobs.devices.joined`).
 
     Until the process is there the row names this worker, so that a worker that dies in between leaves a row whose
     process is gone, and not one that waits for ever.
+
+    Raises:
+        NoRoomError: as things are no job can be started; this one waits on in the queue.
     """
     own = os.getpid()
+    log = workspace.job_folder(job.directory) / "log.txt"
+    _make_room(workspace, log)
     claimed = writer.transition(
         job.kind,
         job.id,
@@ -93,22 +111,59 @@ def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device,
     if not claimed:
         return None
     environment = {**child_environment(), "CUDA_VISIBLE_DEVICES": device.visible, DEVICE_VARIABLE: device.id}
-    log = workspace.root / job.directory / "log.txt"
     try:
         child = spawn_detached(command(job.kind, job.id, workspace), log, environment, workspace.root)
-    except OSError as error:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in PASSING:
+            _put_back(writer, job, error)
+            raise NoRoomError(*_no_room(error)) from error
         _note_failed_start(writer, job, error)
         return None
-    start = process_start(child.pid)
+    process = Process(child.pid, process_start(child.pid), device.id, job.subject, child)
     try:
-        writer.update(job.kind, job.id, pid=child.pid, process_start=start)
+        note_process(writer, job, process)
     except StoreError as error:
         # The process lives and will write the same into its row; it must not be lost to this worker.
         logger.warning("process %d of %s job %d is not on record yet: %s", child.pid, job.kind, job.id, error)
-    return Process(child.pid, start, device.id, job.subject, child)
+        process.unnoted = job
+    return process
 
 
-def _note_failed_start(writer: Writer, job: JobRow, error: OSError) -> None:
+def note_process(writer: Writer, job: JobRow, process: Process) -> None:
+    """Write the process into its job's row, where that still names this worker; also after the process has ended, so
+    that its end is noticed.
+
+    Raises:
+        StoreError: it cannot be written now.
+    """
+    writer.hand_over(job.kind, job.id, os.getpid(), process.pid, process.start)
+    process.unnoted = None
+
+
+def _make_room(workspace: Workspace, log: Path) -> None:
+    """Make the log of a job before it is claimed; what is wrong with this log alone is met again by its start."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    except (OSError, ValueError) as error:
+        everywhere = workspace.outputs.exists() and not os.access(workspace.outputs, os.W_OK | os.X_OK)
+        if isinstance(error, OSError) and (error.errno in PASSING or everywhere):
+            raise NoRoomError(*_no_room(error)) from error
+
+
+def _no_room(error: OSError) -> tuple[str, str, str]:
+    step = "Free disk space or memory, or mend the permissions of outputs/; the worker tries again by itself."
+    return "No job can be started now", f"{error.filename or 'fork'}: {error.strerror or error}.", step
+
+
+def _put_back(writer: Writer, job: JobRow, error: OSError) -> None:
+    reason = f"not started: {error.strerror or error}"
+    # The state diagram knows no way straight back.
+    if writer.transition(job.kind, job.id, State.STARTING, State.INTERRUPTED, reason, only_pid=os.getpid()):
+        writer.transition(job.kind, job.id, State.INTERRUPTED, State.QUEUED, f"waits: {reason}")
+
+
+def _note_failed_start(writer: Writer, job: JobRow, error: Exception) -> None:
     title = "The process could not be started"
     writer.transition(
         job.kind,

@@ -13,6 +13,8 @@ silence means something."""
 
 LOST = "lost"
 """Shown instead of the state; never stored, because the job may only be stuck and beat again."""
+STALLED = "stalled"
+"""Shown instead of the state of a run that lives but takes no step (`runs.stalled_at`, set by the worker)."""
 
 
 class Beating(Protocol):
@@ -40,5 +42,16 @@ def is_lost(state: State, heartbeat: float | None, now: float, after: float = LO
 
 
 def shown_state(job: Beating, now: float | None = None) -> str:
-    """`lost` for an active job that has gone silent, else its state; `now` is Unix time, the present by default."""
-    return LOST if is_lost(job.state, job.heartbeat, time.time() if now is None else now) else job.state.value
+    """`lost` for an active job that has gone silent, `stalled` for one that lives but takes no step, else its state.
+
+    `now` is Unix time, the present by default.
+    """
+    if is_lost(job.state, job.heartbeat, time.time() if now is None else now):
+        return LOST
+    return STALLED if stalled_since(job) is not None else job.state.value
+
+
+def stalled_since(job: Beating) -> float | None:
+    """Unix time since when an active run has taken no step; None while it gets on, and for an evaluation."""
+    since: float | None = getattr(job, "stalled_at", None)  # evaluations have none
+    return since if job.state in ACTIVE else None

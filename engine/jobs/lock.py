@@ -48,9 +48,11 @@ class WorkerLock:
                 time.sleep(_RETRY_SECONDS)
             else:
                 break
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {process_start(os.getpid())}\n".encode(), 0)
         self._descriptor = descriptor
+        # On a full disk the lock itself still holds; only its holder's name is missing then.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()} {process_start(os.getpid())}\n".encode(), 0)
         return True
 
     def release(self) -> None:

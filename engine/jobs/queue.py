@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.store.reader import Reader
@@ -54,7 +54,12 @@ def queue(reader: Reader) -> list[QueueEntry]:
     return order(reader.jobs())
 
 
-def next_job(reader: Reader, loaded: Iterable[str] = (), gpus: int | None = None) -> JobRow | None:
+def next_job(
+    reader: Reader,
+    loaded: Iterable[str] = (),
+    gpus: int | None = None,
+    passed_over: Collection[tuple[JobKind, int]] = (),
+) -> JobRow | None:
     """The job that should start now, as soon as as many devices are free as it wants (any of them will do).
 
     It keeps its turn while it waits for several: later jobs that want fewer would pass it for ever.
@@ -67,12 +72,14 @@ def next_job(reader: Reader, loaded: Iterable[str] = (), gpus: int | None = None
             one process neither row is active.
         gpus: of this machine; a job that wants more never starts here, and is passed over. None: not known, or no GPU,
             where the processes of a run share the CPU.
+        passed_over: jobs that could not be started a moment ago: the others need not wait for them.
     """
     if pause_of(reader) is not None:
         return None
     taken = set(loaded)
-    entries = order(reader.jobs(), gpus)
-    return next((entry.job for entry in entries if not entry.blocked and entry.job.subject not in taken), None)
+    entries = order(reader.sound_jobs()[0], gpus)
+    startable = (each.job for each in entries if not each.blocked and each.job.subject not in taken)
+    return next((job for job in startable if (job.kind, job.id) not in passed_over), None)
 
 
 def order(jobs: Sequence[JobRow], gpus: int | None = None) -> list[QueueEntry]:

@@ -6,6 +6,7 @@ It keeps nothing that runs.db does not hold, so it may be killed at any moment: 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -16,31 +17,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from engine.errors import JobError, StoreError
+from engine.errors import JobError
 from engine.jobs.cancelling import Canceller
-from engine.jobs.devices import Device, devices, gpu_count, ids_of, joined
-from engine.jobs.dispatch import (
-    JobCommand,
-    Process,
-    child_environment,
-    job_command,
-    python_module,
-    start_job,
-    wanted,
-)
+from engine.jobs.devices import Device, devices
+from engine.jobs.dispatch import JobCommand, child_environment, job_command, python_module
+from engine.jobs.keeping import forget_stop, note_stop
 from engine.jobs.lock import WorkerLock, holder
-from engine.jobs.process import is_alive, signal_process, spawn_detached
-from engine.jobs.queue import next_job
-from engine.jobs.reconcile import settle_dead
-from engine.store.reader import Reader
-from engine.store.records import JobRow
-from engine.store.writer import Writer
-from engine.types import ACTIVE
+from engine.jobs.process import signal_process, spawn_detached
+from engine.jobs.trouble import trouble_of
+from engine.jobs.turns import Worker
 from engine.workspace import Workspace
 
 IDLE_EXIT_SECONDS = 60.0
 POLL_SECONDS = 0.5
 CANCEL_GRACE_SECONDS = 10.0
+STAY_POLL_SECONDS = 1.0
+"""How often a worker that waits for another one to end tries to take its place."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,15 +46,19 @@ class WorkerStatus:
 
     running: bool
     pid: int | None
+    trouble: str = ""
+    """What keeps it from its work, and since when; untrusted text."""
 
 
 def worker_status(workspace: Workspace) -> WorkerStatus:
     """Whether a worker holds the workspace's lock now."""
     found = holder(workspace.worker_lock)
-    return WorkerStatus(found is not None, None if found is None else found.pid)
+    return (
+        WorkerStatus(False, None) if found is None else WorkerStatus(True, found.pid, trouble_of(workspace, found.pid))
+    )
 
 
-def ensure_worker(workspace: Workspace, wait_seconds: float = 0.0) -> bool:
+def ensure_worker(workspace: Workspace, wait_seconds: float = 0.0, *, resume: bool = False) -> bool:
     """Start a worker in a session of its own where none runs; True when one was started.
 
     Call it after the job was queued: a worker that is about to end looks once more after it has given its lock back.
@@ -70,6 +66,7 @@ def ensure_worker(workspace: Workspace, wait_seconds: float = 0.0) -> bool:
     Args:
         workspace: whose jobs it shall start.
         wait_seconds: wait so long until it holds its lock (screens don't wait, commands may).
+        resume: it queues again what died without a word.
 
     Raises:
         JobError: it could not be started, or had ended already while we waited.
@@ -77,7 +74,7 @@ def ensure_worker(workspace: Workspace, wait_seconds: float = 0.0) -> bool:
     _started[:] = [child for child in _started if child.poll() is None]
     if holder(workspace.worker_lock) is not None:
         return False
-    command = [*python_module("engine.jobs"), "--workspace", str(workspace.root)]
+    command = [*python_module("engine.jobs"), "--workspace", str(workspace.root), *(["--resume"] if resume else [])]
     try:
         child = spawn_detached(command, workspace.worker_log, child_environment(), workspace.root)
     except OSError as error:
@@ -124,6 +121,8 @@ def run_worker(
     cancel_grace_seconds: float = CANCEL_GRACE_SECONDS,
     job_command: JobCommand = job_command,
     device_list: Sequence[Device] | None = None,
+    stay: bool = False,
+    resume: bool = False,
 ) -> bool:
     """Be the workspace's worker until there has been nothing to do for a while, or until SIGTERM or SIGINT.
 
@@ -137,6 +136,8 @@ def run_worker(
         cancel_grace_seconds: see above.
         job_command: builds a job's argument list (tests start other programs).
         device_list: devices to use; what this machine has where none is given.
+        stay: wait while another worker is there, and never end for want of work.
+        resume: queue again what died without a word (`engine.jobs.auto_resume`).
 
     Returns:
         False when another worker is already there.
@@ -144,16 +145,32 @@ def run_worker(
     lock, ended = WorkerLock(workspace.worker_lock), threading.Event()
     # Handlers first: from the moment the lock is held, others know this process and may send it SIGTERM.
     with _ended_by_signals(ended):
-        if not lock.acquire(wait_seconds=2.0):
-            return False
+        if not _taken(lock, ended, stay=stay):
+            return ended.is_set()
         try:
-            worker = Worker(workspace, job_command, device_list or devices(), Canceller(cancel_grace_seconds))
+            canceller = Canceller(cancel_grace_seconds)
+            worker = Worker(workspace, job_command, device_list or devices(), canceller, resume=resume)
             logger.info("worker %d for %s on %s", os.getpid(), workspace.root, ", ".join(d.id for d in worker.devices))
-            _work(worker, lock, ended, idle_exit_seconds, poll_seconds)
+            forget_stop(workspace)
+            _work(worker, lock, ended, math.inf if stay else idle_exit_seconds, poll_seconds)
         finally:
+            if ended.is_set():
+                note_stop(workspace)  # before the lock is free: running jobs start another worker otherwise
             lock.release()
     logger.info("worker %d ends; %d jobs go on", os.getpid(), len(worker.processes))
     return True
+
+
+def _taken(lock: WorkerLock, ended: threading.Event, *, stay: bool) -> bool:
+    """Take the lock; one that stays waits for as long as another worker (which ends when its work is done) has it."""
+    if lock.acquire(wait_seconds=2.0):
+        return True
+    if stay:
+        logger.info("another worker is at work here: waiting until it ends")
+    while stay and not ended.wait(STAY_POLL_SECONDS):
+        if lock.acquire():
+            return True
+    return False
 
 
 def _work(
@@ -183,89 +200,11 @@ def _ended_by_signals(ended: threading.Event) -> Iterator[None]:
         ended.set()
 
     previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    # Ignored, and not only handled: its jobs inherit that, so the end of a terminal touches none, not even one that is
+    # still loading.
+    previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-class Worker:
-    """What the worker does each time it looks."""
-
-    def __init__(
-        self, workspace: Workspace, command: JobCommand, device_list: Sequence[Device], canceller: Canceller
-    ) -> None:
-        self.workspace = workspace
-        self.devices = tuple(device_list)
-        self.processes: dict[int, Process] = {}
-        """Living job processes by PID."""
-        self._command = command
-        self._canceller = canceller
-        self._exit_codes: dict[int, int] = {}
-
-    def turn(self) -> bool:
-        """Look once: collect, settle, cancel, dispatch. False when nothing runs and nothing could be started."""
-        self._collect()
-        try:
-            self._look()
-        except StoreError as error:
-            # A lock or a full disk passes; jobs need no worker to go on.
-            logger.warning("%s", error)
-        return bool(self.processes)
-
-    def has_work(self) -> bool:
-        """Whether there is a job to start or to settle."""
-        if not self.workspace.database.exists():
-            return False
-        with Reader(self.workspace) as reader:
-            return bool(reader.jobs(ACTIVE)) or next_job(reader, gpus=gpu_count(self.devices)) is not None
-
-    def _collect(self) -> None:
-        for pid, process in list(self.processes.items()):
-            if process.has_ended():
-                del self.processes[pid]
-                if process.child is not None:
-                    self._exit_codes[pid] = process.child.returncode
-
-    def _look(self) -> None:
-        # Opened anew each time (under a millisecond): a runs.db that was removed and made again is then noticed.
-        if not self.workspace.database.exists():
-            return
-        with Writer.open(self.workspace) as writer, Reader(self.workspace) as reader:
-            # A process that has ended since it was collected is left for the next turn, which knows its exit code.
-            ended = [job for job in reader.jobs(ACTIVE) if job.pid not in self.processes]
-            for job in settle_dead(self.workspace, writer, ended, self._exit_codes):
-                logger.info("%s job %d is dead and settled", job.kind, job.id)
-            living = reader.jobs(ACTIVE)
-            self._adopt(living)
-            self._canceller.enforce(writer, living)
-            self._dispatch(writer, reader)
-
-    def _adopt(self, living: Sequence[JobRow]) -> None:
-        for job in living:
-            # A row that names this worker itself is one whose process has not reported yet.
-            if job.pid is None or job.pid == os.getpid() or job.pid in self.processes:
-                continue
-            if not is_alive(job.pid, job.process_start):
-                continue
-            self.processes[job.pid] = Process(job.pid, job.process_start, job.device, job.subject, None)
-            logger.info("%s job %d adopted: process %d lives", job.kind, job.id, job.pid)
-
-    def _dispatch(self, writer: Writer, reader: Reader) -> None:
-        busy = {name for process in self.processes.values() for name in ids_of(process.device)}
-        free = [device for device in self.devices if device.id not in busy]
-        while free:
-            loaded = {process.subject for process in self.processes.values() if process.subject}
-            job = next_job(reader, loaded, gpu_count(self.devices))
-            if job is None:
-                return
-            count = wanted(job, self.devices)
-            if count > len(free):
-                return  # what is free is held for it
-            device, free = joined(free[:count]), free[count:]
-            process = start_job(self.workspace, writer, job, device, self._command)
-            if process is not None:
-                self._exit_codes.pop(process.pid, None)
-                self.processes[process.pid] = process
-                logger.info("%s job %d started on %s: process %d", job.kind, job.id, device.id, process.pid)

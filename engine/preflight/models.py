@@ -188,3 +188,5 @@ class Preflight:
     proposal: Proposal | None = None
     """Only where it does not fit."""
     warnings: list[str] = field(default_factory=list)
+    disk_warning: str = ""
+    """What the disk of the workspace lacks for the run; one of the warnings."""

@@ -13,6 +13,7 @@ from engine.preflight.fitted import calibration_of
 from engine.preflight.margins import room
 from engine.preflight.models import Card, Estimate, Layout, Measured, Preflight, Proposal, Workload
 from engine.preflight.packing_choice import packing_choice
+from engine.preflight.parameters import adapter_parameters
 from engine.preflight.planner import PlanRequest, plan
 from engine.preflight.proposing import Subject, propose
 from engine.preflight.requests import adapter_shape, plan_request
@@ -117,6 +118,11 @@ def _stands_on(question: Question, calibration: Calibration, found: Estimate) ->
     factors = calibration.factors
     far = factors.measured and not factors.near(found.peak)
     return calibration.words + (f"; none of this card near {size(found.peak)}, so twice the margin stays free" * far)
+
+
+def trained_parameters(question: Question) -> int:
+    """Parameters of the adapter that the recipe would train."""
+    return adapter_parameters(question.known.shape, adapter_shape(question.recipe))
 
 
 def _warnings(question: Question, layout: Layout, workload: Workload) -> list[str]:

@@ -36,8 +36,8 @@ def recipe_problems(mapping: Mapping[str, Any], error: ValidationError | None) -
     details = [detail for detail in (error.errors() if error else []) if detail["type"] != COMBINATION]
     wrong: dict[str, str] = {}
     for detail in details:
-        key = ".".join(str(part) for part in detail["loc"][:2])
-        wrong.setdefault(key, _explanation(key, detail))
+        parts = tuple(str(part) for part in detail["loc"][:2])
+        wrong.setdefault(".".join(parts), _explanation(parts, detail))
     sound = {key: value for key, value in _with_defaults(mapping).items() if key not in wrong}
     single = [((key,), text) for key, text in wrong.items()]
     together = combination_problems(sound)
@@ -66,9 +66,13 @@ def field_of(key: str) -> FieldInfo:
     return model.model_fields[name]
 
 
-def _explanation(key: str, detail: ErrorDetails) -> str:
-    if detail["type"] == "extra_forbidden":
-        return _unknown(key)
+def _explanation(parts: tuple[str, ...], detail: ErrorDetails) -> str:
+    key = ".".join(parts)
+    if not parts:
+        return f"found {shown(detail['input'])}; keys are Unicode text"  # half of a surrogate pair, through JSON
+    # `[section]` holding the key "" has the dotted name `section.`, which no field has; nor is it one.
+    if detail["type"] in ("extra_forbidden", "invalid_key") or not _is_field(key):
+        return _unknown(parts)
     if detail["type"] == "missing":
         return f"missing; valid: {valid_values(key)}"
     if key in SECTIONS:
@@ -76,9 +80,20 @@ def _explanation(key: str, detail: ErrorDetails) -> str:
     return f"found {shown(detail['input'])}; valid: {valid_values(key)}"
 
 
-def _unknown(key: str) -> str:
-    """An unknown key with the nearest known one: in its section, else in any other."""
-    section, _, name = key.rpartition(".")
+def _is_field(key: str) -> bool:
+    try:
+        field_of(key)
+    except KeyError:
+        return key in SECTIONS
+    return True
+
+
+def _unknown(parts: tuple[str, ...]) -> str:
+    """An unknown key with the nearest known one: in its section, else in any other.
+
+    The parts are not the dotted key taken apart: a quoted key of a file may hold dots itself.
+    """
+    section, name = (parts[0], parts[1]) if len(parts) > 1 and parts[0] in SECTIONS else ("", parts[0])
     own = list(SECTIONS[section].model_fields) if section else list(Recipe.model_fields)
     near = get_close_matches(name[:100], own, n=1)
     if near:

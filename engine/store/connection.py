@@ -32,8 +32,8 @@ def explain(error: sqlite3.Error, database: Path) -> StoreError:
         return StoreError(
             f"{database.name} is damaged or no database",
             f"{database}: {said}.",
-            f"Move it away (mv {database.name} {database.name}.broken) and start anew, or rescue what is left with: "
-            f'sqlite3 {database.name} ".recover" | sqlite3 rescued.db',
+            "`sonotune db restore` makes it anew from the newest backup, from what can still be read, and from the "
+            "journals of runs; the damaged file is kept.",
         )
     if "unable to open" in low or "readonly" in low or "read-only" in low or "i/o error" in low:
         return StoreError(
@@ -58,22 +58,30 @@ def explained(database: Path) -> Iterator[None]:
         raise explain(error, database) from error
 
 
-def open_writable(database: Path, busy_seconds: float = BUSY_SECONDS, up_to: int = LATEST) -> sqlite3.Connection:
+def open_writable(
+    database: Path, busy_seconds: float = BUSY_SECONDS, up_to: int = LATEST, *, make: bool = True
+) -> sqlite3.Connection:
     """Open `database` for writing in autocommit mode; make it (owner-only) and bring its schema up to date first.
 
+    Args:
+        database: path of the file.
+        busy_seconds: how long a statement waits for another writer.
+        up_to: schema version to bring it to (tests stop earlier).
+        make: False: a file that is missing stays missing, and an empty one empty.
+
     Raises:
-        StoreError: on a network file system, for a newer or foreign database, and for a locked or damaged one.
+        StoreError: on a network file system, for a newer or foreign database, for a locked or damaged one, and for a
+            missing or empty one that shall not be made.
     """
-    with _folder_made(database):
-        database.parent.mkdir(parents=True, exist_ok=True)
-        refuse_network_file_system(database)
-        # Made by hand because SQLite would obey the umask; -wal and -shm copy the mode of this file. An existing file
-        # must not be opened here: closing it would drop the locks of this process's other connections.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    if make:
+        _make(database)
     with explained(database):
-        connection = sqlite3.connect(database, timeout=busy_seconds, isolation_level=None)
+        # Without `make` SQLite itself is told to make none: a look before it would leave a moment in between.
+        source = str(database) if make else f"{database.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(source, uri=not make, timeout=busy_seconds, isolation_level=None)
         try:
+            if not make and not schema_version(connection, str(database)):
+                raise UnmadeError(f"{database.name} is empty", "Nothing was ever recorded in it.")
             _enter_wal(connection, str(database), busy_seconds)
             migrate(connection, str(database), up_to)
             connection.execute("PRAGMA foreign_keys = ON")
@@ -83,6 +91,16 @@ def open_writable(database: Path, busy_seconds: float = BUSY_SECONDS, up_to: int
             connection.close()
             raise
     return connection
+
+
+def _make(database: Path) -> None:
+    with _folder_made(database):
+        database.parent.mkdir(parents=True, exist_ok=True)
+        refuse_network_file_system(database)
+        # Made by hand because SQLite would obey the umask; -wal and -shm copy the mode of this file. An existing file
+        # must not be opened here: closing it would drop the locks of this process's other connections.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from engine.store import (
     schema_0004_evidence,
     schema_0005_studies,
     schema_0006_memory,
+    schema_0007_reliability,
 )
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -25,6 +26,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("0004_evidence", schema_0004_evidence.STATEMENTS),
     ("0005_studies", schema_0005_studies.STATEMENTS),
     ("0006_memory", schema_0006_memory.STATEMENTS),
+    ("0007_reliability", schema_0007_reliability.STATEMENTS),
 )
 """Name and statements of each migration. Append only: an applied one is never edited, removed or moved."""
 

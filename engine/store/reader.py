@@ -35,7 +35,7 @@ from engine.store.records import (
 from engine.store.studies import StudyReads
 from engine.store.views import JOBS
 from engine.types import ACTIVE, ENDED, DatasetRecord, Event, JobKind, Prediction, Score, Split, State
-from engine.workspace import Workspace
+from engine.workspace import Workspace, is_job_directory
 
 if TYPE_CHECKING:
     from engine.store.board import Board
@@ -129,6 +129,18 @@ class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads, Study
         """Runs and evaluations in these states, in one list, by kind and id."""
         where, parameters = _where(state=tuple(states))
         return self._records(JobRow, f"({JOBS})", f"{where} ORDER BY kind DESC, id", parameters)
+
+    def sound_jobs(self, states: Iterable[State] = (State.QUEUED, *ACTIVE)) -> tuple[list[JobRow], list[str]]:
+        """The same, and in words those that cannot be read: another program has spoiled one row, not the queue."""
+        where, parameters = _where(state=tuple(states))
+        rows = self._rows(select(f"({JOBS})", columns(JobRow), f"{where} ORDER BY kind DESC, id"), parameters)
+        jobs, broken = [], []
+        for row in rows:
+            try:
+                jobs.append(sound_job(from_row(JobRow, row)))
+            except (ValueError, TypeError) as error:
+                broken.append(f"{row[0]} job {row[1]} cannot be read: {error}")
+        return jobs, broken
 
     def job(self, kind: JobKind, job_id: int) -> JobRow:
         """One run or evaluation as a job; JobError where there is none."""
@@ -294,6 +306,22 @@ class Reader(LiveReads, ImageReads, CaseReads, OutputReads, EvidenceReads, Study
     def _rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with explained(self.workspace.database):
             return self._connection.execute(statement, tuple(parameters)).fetchall()
+
+
+def sound_job(job: JobRow) -> JobRow:
+    """The job, where the values that the queue computes with are of their type: SQLite stores whatever it is given.
+
+    Raises:
+        TypeError: one is not.
+        ValueError: its folder lies elsewhere.
+    """
+    wanted = {"id": int, "priority": int, "devices": int, "queue_rank": (int, float), "queued_at": (int, float)}
+    for name, kind in {**wanted, "directory": str, "subject": str, "step": int}.items():
+        if not isinstance(getattr(job, name), kind):  # type: ignore[arg-type]
+            raise TypeError(f"its {name} is {getattr(job, name)!r}")
+    if not is_job_directory(job.directory):
+        raise ValueError(f"its directory is {job.directory!r}")
+    return job
 
 
 def _where(**filters: Any) -> tuple[str, tuple[Any, ...]]:

@@ -46,6 +46,8 @@ class RunListRow:
     tags: str
     """Separated by commas, in alphabetical order."""
     notes: int
+    stalled_at: float | None = None
+    """Unix time since when it has not got on though its process lives; None while it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ dataset, model, backend, device, study, peak_vram_reserved_bytes, peak_rss_bytes
 """
 # Gathered once for all runs: a subquery for each would read all notes ten thousand times.
 _RUN_LIST = f"""
-SELECT {_COLUMNS}, COALESCE(tagged.all_tags, ''), COALESCE(noted.note_count, 0)
+SELECT {_COLUMNS}, COALESCE(tagged.all_tags, ''), COALESCE(noted.note_count, 0), stalled_at
 FROM runs
 LEFT JOIN (SELECT run_id AS tagged_id, GROUP_CONCAT(tag, ', ') AS all_tags
            FROM (SELECT run_id, tag FROM tags ORDER BY run_id, tag) GROUP BY run_id) AS tagged ON tagged_id = runs.id
@@ -73,7 +75,7 @@ LEFT JOIN (SELECT run_id AS noted_id, COUNT(*) AS note_count FROM notes GROUP BY
 _ACTIVE_RUNS = f"""
 SELECT {_COLUMNS},
        COALESCE((SELECT GROUP_CONCAT(tag, ', ') FROM (SELECT tag FROM tags WHERE run_id = runs.id ORDER BY tag)), ''),
-       (SELECT COUNT(*) FROM notes WHERE run_id = runs.id)
+       (SELECT COUNT(*) FROM notes WHERE run_id = runs.id), stalled_at
 FROM runs
 """  # noqa: S608 - likewise
 
@@ -154,10 +156,13 @@ class LiveReads:
         values = (self._rows(statement, (run_id, key, step))[0][0] for step in wanted)
         return [float("nan") if value is None else float(value) for value in values]
 
-    def recent_values(self: Rows, run_id: int, key: str, count: int) -> list[float]:
-        """The newest `count` values of one curve, newest first; steps without a number are left out."""
-        statement = "SELECT value FROM metrics WHERE run_id = ? AND key = ? ORDER BY step DESC LIMIT ?"
-        return [float(row[0]) for row in self._rows(statement, (run_id, key, count)) if row[0] is not None]
+    def recent_values(self: Rows, run_id: int, key: str, count: int, since: float = 0.0) -> list[float]:
+        """The newest `count` values of one curve, newest first; steps without a number are left out.
+
+        Those recorded before Unix time `since` are left out too: an attempt that was resumed has steps of its own.
+        """
+        statement = "SELECT value FROM metrics WHERE run_id = ? AND key = ? AND time >= ? ORDER BY step DESC LIMIT ?"
+        return [float(row[0]) for row in self._rows(statement, (run_id, key, since, count)) if row[0] is not None]
 
     def latest_sample(self: Rows, run_id: int) -> SampleRow | None:
         """The newest telemetry of a run; None where there is none."""

@@ -88,6 +88,12 @@ class RunRow:
     """Place among queued jobs of one priority, lowest first; None: by `queued_at`."""
     layout: Mapping[str, object] | None = None
     """How it is computed, as resolved (`engine.preflight.models.Layout`); None in runs of earlier versions."""
+    phase: str | None = None
+    """What its process is doing; None where it has not said."""
+    stalled_at: float | None = None
+    """Unix time since when it has taken no step though its process lives; None while it gets on."""
+    rolled_up_at: float | None = None
+    """Unix time at which its curves were thinned; None while every point is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +160,8 @@ class EvaluationRow:
     """Of the same protocol without the degradation."""
     errors: int | None
     """Outputs that are a server's error message."""
+    subject_sha256: str | None = None
+    """SHA-256 of the adapter that the predictions come from; None for reference rows and earlier versions."""
 
     @property
     def title(self) -> str:
@@ -240,6 +248,10 @@ class JobRow:
     error_next_step: str | None
     devices: int
     """Devices that share the steps of a run (`training.devices`)."""
+    phase: str | None = None
+    """What the process of a run is doing (`engine.jobs.phases`); None for an evaluation."""
+    stalled_at: float | None = None
+    """Unix time since when a run has not got on; None while it does, and for an evaluation."""
 
 
 @dataclass(frozen=True, slots=True)

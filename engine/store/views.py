@@ -7,7 +7,8 @@ SELECT 'training' AS kind, id, name, state, priority, queued_at, ended_at, host,
        directory, id AS run_id, state AS run_state, 0 AS after_run, '' AS subject, NULL AS split,
        COALESCE(queue_rank, queued_at) AS queue_rank, NULL AS reference, NULL AS question, dataset, model, reason,
        started_at, step, planned_steps, error_title, error_next_step,
-       CASE WHEN json_valid(recipe) THEN COALESCE(json_extract(recipe, '$.training.devices'), 1) ELSE 1 END AS devices
+       CASE WHEN json_valid(recipe) THEN COALESCE(json_extract(recipe, '$.training.devices'), 1) ELSE 1 END AS devices,
+       phase, stalled_at
 FROM runs
 UNION ALL
 SELECT 'evaluation', e.id, COALESCE(r.name, e.name) || CASE WHEN e.degradation = 'blank' THEN ' on grey images'
@@ -19,6 +20,6 @@ SELECT 'evaluation', e.id, COALESCE(r.name, e.name) || CASE WHEN e.degradation =
          WHEN e.reference <> 'base' THEN 'references on ' || e.dataset  -- none of them needs a model
          ELSE e.reference || ' ' || e.model || ' on ' || e.dataset END, e.split,
        COALESCE(e.queue_rank, e.queued_at), e.reference, e.question, e.dataset, e.model, e.reason,
-       e.started_at, 0, e.n, e.error_title, e.error_next_step, 1
+       e.started_at, 0, e.n, e.error_title, e.error_next_step, 1, NULL, NULL
 FROM evaluations e LEFT JOIN runs r ON r.id = e.run_id
 """

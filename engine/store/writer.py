@@ -12,22 +12,37 @@ from engine.store.writer_imports import ImportWrites
 from engine.store.writer_jobs import JobWrites
 from engine.store.writer_memory import MemoryWrites
 from engine.store.writer_queue import QueueWrites
+from engine.store.writer_recording import RecordingWrites
+from engine.store.writer_restore import RestoreWrites
 from engine.store.writer_results import ResultWrites
 from engine.store.writer_studies import StudyWrites
 from engine.workspace import Workspace
 
 
-class Writer(ImportWrites, JobWrites, QueueWrites, ResultWrites, AnnotationWrites, StudyWrites, MemoryWrites):
+class Writer(
+    ImportWrites,
+    JobWrites,
+    QueueWrites,
+    RecordingWrites,
+    ResultWrites,
+    AnnotationWrites,
+    StudyWrites,
+    MemoryWrites,
+    RestoreWrites,
+):
     """One writing connection; a context manager, to be used from the thread that opened it."""
 
     @classmethod
-    def open(cls, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS, clock: Clock = time.time) -> Writer:
-        """Open the workspace's runs.db, made or brought up to date where needed.
+    def open(
+        cls, workspace: Workspace, *, busy_seconds: float = BUSY_SECONDS, clock: Clock = time.time, make: bool = True
+    ) -> Writer:
+        """Open the workspace's runs.db, made (unless `make` is False) or brought up to date where needed.
 
         Raises:
-            StoreError: it lies on a network file system, is newer than this program, foreign, locked or damaged.
+            StoreError: it lies on a network file system, is newer than this program, foreign, locked or damaged; or it
+                is missing and shall not be made.
         """
-        return cls(open_writable(workspace.database, busy_seconds), workspace.database, clock)
+        return cls(open_writable(workspace.database, busy_seconds, make=make), workspace.database, clock)
 
     def close(self) -> None:
         """Close the connection; the writer is of no use afterwards."""

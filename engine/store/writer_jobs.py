@@ -175,7 +175,8 @@ class JobWrites(WriterBase):
         origins = (from_states,) if isinstance(from_states, State) else tuple(from_states)
         _check_transition(origins, to_state)
         check_columns(kind, others)
-        values = {**self._implied(to_state), **others, "state": to_state, "reason": reason}
+        implied = {**self._implied(to_state), **_left_behind(kind, to_state)}
+        values = {**implied, **others, "state": to_state, "reason": reason}
         marks = ", ".join(f"'{origin.value}'" for origin in origins)
         where = f"id = :id AND state IN ({marks})" + ("" if only_pid is None else " AND pid = :only_pid")
         parameters = {name: to_column(value) for name, value in values.items()}
@@ -278,6 +279,13 @@ class JobWrites(WriterBase):
             update("requests", ("settled_at", "outcome"), where),
             {"settled_at": self._now(), "outcome": outcome, "id": job_id},
         )
+
+
+def _left_behind(kind: JobKind, to_state: State) -> dict[str, Any]:
+    """What a run leaves behind with this step of its life: a stall with the process, its phase with the attempt."""
+    if kind != JobKind.TRAINING or to_state == State.RUNNING:
+        return {}
+    return {"stalled_at": None} if to_state in ENDED else {"stalled_at": None, "phase": None}
 
 
 def _check_transition(origins: tuple[State, ...], to_state: State) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from engine.store.mapping import columns, insert, to_column, to_row, update
@@ -33,13 +33,15 @@ class ResultWrites(WriterBase):
         with self._transaction():
             self._insert("samples", {"time": self._now(), OWNERS[kind]: job_id, **values})
 
-    def begin_evaluation(self, evaluation_id: int, **values: Any) -> None:
+    def begin_evaluation(self, evaluation_id: int, *, keep: Collection[str] = (), **values: Any) -> None:
         """Set what an attempt measures, and forget what an earlier one has left, in one transaction.
 
-        An attempt that is resumed may meet another split or other answers: nothing of before may stand beside it.
+        An attempt that is resumed may meet another split or other answers: nothing of before may stand beside it, save
+        for the answers that would be the same (`engine.evaluation.beginning` knows which).
 
         Args:
             evaluation_id: of the attempt.
+            keep: paths of the cases whose predictions stay.
             values: columns of `evaluations` (fingerprints, prompt, n ...).
 
         Raises:
@@ -51,8 +53,12 @@ class ResultWrites(WriterBase):
             statement = update("evaluations", tuple(values), "id = :id")
             if connection.execute(statement, {**parameters, "id": evaluation_id}).rowcount != 1:
                 raise missing_job(JobKind.EVALUATION, evaluation_id)
-            for table in ("predictions", "scores", "marks"):
+            for table in ("scores", "marks") if keep else ("predictions", "scores", "marks"):
                 connection.execute(f"DELETE FROM {table} WHERE evaluation_id = ?", (evaluation_id,))  # noqa: S608
+            if keep:
+                stored = connection.execute("SELECT path FROM predictions WHERE evaluation_id = ?", (evaluation_id,))
+                dropped = [(evaluation_id, path) for (path,) in stored.fetchall() if path not in keep]
+                connection.executemany("DELETE FROM predictions WHERE evaluation_id = ? AND path = ?", dropped)
 
     def add_predictions(self, evaluation_id: int, predictions: Iterable[Prediction]) -> None:
         """Store what the model said, one row a case, in one transaction; the same case again replaces its row."""

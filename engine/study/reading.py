@@ -15,6 +15,7 @@ from engine.errors import StudyError
 from engine.recipe.text import clean, shown
 from engine.study.models import Study
 from engine.study.rules import study_problems
+from engine.text import one_line
 
 LARGEST_FILE = 64_000
 """Bytes; a larger file is no study."""
@@ -64,7 +65,7 @@ def parse_study(text: str, source: str) -> Study:
         raise StudyError(source, [_line(detail) for detail in error.errors()]) from error
     problems = study_problems(study)
     if problems:
-        raise StudyError(source, problems)
+        raise StudyError(source, [one_line(problem) for problem in problems])  # they quote the file's own words
     return study
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from engine.jobs.log_output import outlast_full_log
 from engine.jobs.session import JobSession
+from engine.private_files import keep_files_private
 from engine.training.entry import run_job
 from engine.training.start import run_training
 from engine.types import JobKind
@@ -18,9 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(workspace: Workspace, run_id: int) -> None:
-    with JobSession(workspace, JobKind.TRAINING, run_id) as session:
+    with JobSession(workspace, JobKind.TRAINING, run_id, keep_worker=True) as session:
         run_training(workspace, session)
 
 
 if __name__ == "__main__":
+    keep_files_private()
+    outlast_full_log()
     sys.exit(main())

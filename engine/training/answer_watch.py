@@ -17,6 +17,8 @@ from transformers import TrainerCallback
 
 from engine.data.labels import target_text
 from engine.data.split import rank
+from engine.errors import DataError
+from engine.jobs.phases import Phase
 from engine.questions.answers import read_answer
 from engine.questions.prompts import prompt_text
 from engine.questions.reading import Status
@@ -24,7 +26,8 @@ from engine.scoring.collapse import collapse_check
 from engine.training.callbacks import Recorder
 from engine.training.encoding import Encoder
 from engine.training.meter import StepMeter
-from engine.training.pixels import Geometry, PixelStore
+from engine.training.phases import Phases
+from engine.training.pixels import Geometry, PixelStore, root_of
 from engine.types import Case
 
 if TYPE_CHECKING:
@@ -74,6 +77,7 @@ class AnswerWatch(TrainerCallback):  # type: ignore[misc]
         record: Recorder,
         event: Callable[[str, str], None],
         meter: StepMeter,
+        phases: Phases | None = None,
     ) -> None:
         """Prepare the questions.
 
@@ -85,18 +89,20 @@ class AnswerWatch(TrainerCallback):  # type: ignore[misc]
             record: where figures go.
             event: writes a line (kind, detail) into the run's history.
             meter: of the training: a check is no part of a step's time.
+            phases: of the run, where a check is told as one.
         """
         self.steps = check_steps(planned, recipe.training.answer_checks)
         self.encoder = Encoder(processor)
         self.tokens = min(recipe.evaluation.max_new_tokens, LONGEST_ANSWER)
         self.record, self.event, self.meter = record, event, meter
+        self.phases = phases or Phases(record)
         geometry = Geometry.of(processor)
         self.asked = []
         for question in recipe.data.questions if self.steps else ():
             chosen = choose_cases(cases, question)
             if not chosen:
                 continue  # nothing to hold answers against
-            pixels = PixelStore([case.file for case in chosen], recipe.data.image_size, geometry)
+            pixels = PixelStore([case.file for case in chosen], recipe.data.image_size, geometry, root=root_of(chosen))
             prompt = prompt_text(question, recipe.data.prompt, recipe.data.prompt_text)
             self.asked.append((question, prompt, chosen, pixels))
 
@@ -104,9 +110,17 @@ class AnswerWatch(TrainerCallback):  # type: ignore[misc]
         """Look at answers where this step is one of those chosen."""
         if state.global_step not in self.steps:
             return
-        with self.meter.paused(), answering(model):
-            for question, prompt, cases, pixels in self.asked:
-                self._check(state.global_step, question, cases, self._answers(model, prompt, cases, pixels))
+        with self.phases.during(Phase.ANSWERS), self.meter.paused():
+            try:
+                with answering(model):
+                    for question, prompt, cases, pixels in self.asked:
+                        self._check(state.global_step, question, cases, self._answers(model, prompt, cases, pixels))
+            except (torch.OutOfMemoryError, DataError) as error:
+                # A look by the way must not end a training.
+                first = str(error).partition("\n")[0]
+                self.event("answers", f"step {state.global_step}: the answer check was left out: {first}")
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
 
     def _answers(self, model: Any, prompt: str, cases: Sequence[Case], pixels: PixelStore) -> list[str]:
         from engine.evaluation.generate import generate, prompt_batch

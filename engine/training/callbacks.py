@@ -9,12 +9,21 @@ from typing import Any, Protocol
 from transformers import TrainerCallback
 
 from engine.errors import SonotuneError
+from engine.jobs.phases import Phase
 from engine.training.meter import StepMeter
+from engine.training.phases import Phases
 from engine.types import Action
 
 
 class TrainingDiverged(SonotuneError):  # noqa: N818 - the name says what happened
     """The loss is no number any more."""
+
+
+_DIVERGED_STEP = (
+    "Lower training.learning_rate, lengthen training.warmup, or look for broken answers in the dataset, and launch the "
+    "run anew. Where the recipe has trained well before, `sonotune resume` goes on from the last good checkpoint: a "
+    "passing fault of the machine is not met again."
+)
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
@@ -70,8 +79,9 @@ RECORDED = (
 class RunCallback(TrainerCallback):  # type: ignore[misc]
     """Records every step, stops when asked to, and refuses to go on with a loss that is no number."""
 
-    def __init__(self, record: Recorder, requests: Requests, meter: StepMeter) -> None:
+    def __init__(self, record: Recorder, requests: Requests, meter: StepMeter, phases: Phases | None = None) -> None:
         self.record = record
+        self.phases = phases or Phases(record)
         self.requests = requests
         self.meter = meter
         self.stopped = False
@@ -80,6 +90,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_kwargs: Any) -> None:
         """Note the planned length and where this process starts."""
         self.record.progress(planned_steps=state.max_steps, step=state.global_step)
+        self.phases.enter(Phase.TRAINING)
         self.meter.mark()
 
     def on_step_end(self, _args: Any, _state: Any, control: Any, **_kwargs: Any) -> None:
@@ -91,6 +102,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             self.stopped = True
             control.should_save = True
             control.should_training_stop = True
+        # Nobody is called before a validation loss or a checkpoint, but here the trainer has decided on both.
+        if control.should_evaluate or control.should_save:
+            self.phases.enter(Phase.VALIDATION if control.should_evaluate else Phase.SAVING)
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         """Record the figures of a step, or a validation loss.
@@ -105,13 +119,15 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         elif "eval_loss" in logs:
             self.record.metrics(state.global_step, {"eval_loss": float(logs["eval_loss"])})
 
-    def on_evaluate(self, *_args: Any, **_kwargs: Any) -> None:
-        """The validation loss is no part of the next step's time."""
+    def on_evaluate(self, _args: Any, _state: Any, control: Any, **_kwargs: Any) -> None:
+        """The validation loss is no part of the next step's time; a checkpoint may follow it."""
+        self.phases.enter(Phase.SAVING if control.should_save else Phase.TRAINING)
         self.meter.mark()
 
     def on_save(self, _args: Any, state: Any, _control: Any, **_kwargs: Any) -> None:
         """A checkpoint is no part of the next step's time."""
         self.record.progress(step=state.global_step)
+        self.phases.enter(Phase.TRAINING)
         self.meter.mark()
 
 
@@ -123,6 +139,18 @@ def refuse_if_diverged(step: int, logs: Mapping[str, float]) -> None:
             raise TrainingDiverged(
                 "The training diverged",
                 f"The {name} became {value} at step {step}. No adapter was written; checkpoints of earlier steps stay.",
-                "Lower training.learning_rate, lengthen training.warmup, or look for broken answers in the dataset; "
-                "then launch the run anew.",
+                _DIVERGED_STEP,
             )
+
+
+def refuse_broken_weights(step: int, model: Any) -> None:
+    """Raise where a trained weight is no number any more, before a checkpoint of it takes the place of a good one."""
+    finite = [each.isfinite().all() for each in model.parameters() if each.requires_grad]
+    # All are asked before the first is looked at: a GPU is waited for once.
+    if not all(map(bool, finite)):
+        raise TrainingDiverged(
+            "The training diverged",
+            f"A weight of the adapter is no finite number after step {step}. Neither adapter nor checkpoint was "
+            "written; checkpoints of earlier steps stay.",
+            _DIVERGED_STEP,
+        )

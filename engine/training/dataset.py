@@ -15,7 +15,7 @@ from engine.training.augmented import Augmentation, variable
 from engine.training.balance import Origin, training_samples
 from engine.training.class_weights import WEIGHTED_LOSSES, ClassWeights, weighed
 from engine.training.pictures import Pictures
-from engine.training.pixels import DEFAULT_BUDGET_BYTES, Geometry, PixelStore
+from engine.training.pixels import DEFAULT_BUDGET_BYTES, Geometry, PixelStore, root_of
 from engine.training.selection import answer_of
 from engine.types import Case, Split
 
@@ -153,6 +153,7 @@ def prepare_data(
         budget_bytes,
         made=pictures.made,
         varied=pictures.trained if augmentation else 0,
+        root=root_of([*train, *check]),
     )
     pixels.prepare()
     trained = [replace(example, origin=balanced.samples[example.image].origin) for example in trained]

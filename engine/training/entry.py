@@ -30,7 +30,7 @@ def run_job(
     parser.add_argument("--workspace", help="folder of runs.db (default: SONOTUNE_WORKSPACE, else the current one)")
     given = parser.parse_args(arguments)
     workspace = Workspace.find(given.workspace)
-    prepare_environment(workspace)
+    prepare_environment()
     try:
         work(workspace, getattr(given, name))
     except SonotuneError as error:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engine.data.manifest import open_dataset
 from engine.errors import SonotuneError
+from engine.private_files import keep_files_private
 from engine.recipe import Recipe, recipe_from_json
 from engine.training.backends import UNSLOTH
 from engine.training.measure_memory.wire import MeasureFailed, MeasureMessage, MeasureStage, encode
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--watched", action="store_true", help="end when the standard input ends")
     given = parser.parse_args(arguments)
     workspace = Workspace.find(given.workspace)
-    prepare_environment(workspace)
+    prepare_environment()
     if given.watched:
         threading.Thread(target=_end_with_input, name="watch", daemon=True).start()
     say = _sender(_own_output())
@@ -102,4 +103,5 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
+    keep_files_private()
     sys.exit(main())

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from engine.errors import ModelError
 from engine.training.backends import FOUR_BIT, UNSLOTH
 from engine.training.fast.install import install
 from engine.training.lora_targets import target_pattern
+from engine.training.model_files import ADAPTER_WEIGHTS, require_plain_adapter
+from engine.training.whole import recovered, written_whole
 
 if TYPE_CHECKING:
     from engine.preflight.models import Layout
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 KEPT_IN_16_BITS = ["lm_head", r".*\bvisual\b.*"]
 """Output head and vision tower stay out of 4 bits, as under Unsloth: an adapter must be measured on the very base that
 it was trained on, whichever backend trained it."""
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @contextmanager
@@ -34,12 +34,12 @@ def loading(source: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise  # the session knows what to say of it
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The model {source!r} could not be loaded",
             f"{type(error).__name__}: {error}",
             "Check that the folder holds config.json, the processor files and *.safetensors; for an id of a model hub, "
-            "download it first or unset HF_HUB_OFFLINE. `sonotune doctor` shows what this machine has.",
+            "download it first or unset HF_HUB_OFFLINE.",
         ) from error
 
 
@@ -169,12 +169,7 @@ def load_adapter(model: Any, folder: Path) -> Any:
     """
     from peft import PeftModel
 
-    if not (folder / ADAPTER_WEIGHTS).is_file():
-        raise ModelError(
-            "The run has no adapter",
-            f"{folder / ADAPTER_WEIGHTS} does not exist.",
-            "Let the run finish (`sonotune resume`), then evaluate it.",
-        )
+    require_plain_adapter(recovered(folder))
     with loading(str(folder)):
         return PeftModel.from_pretrained(model, str(folder), is_trainable=False)
 
@@ -190,26 +185,12 @@ def save_adapter(model: Any, folder: Path, base_model: str) -> str:
     Returns:
         SHA-256 of the adapter's weights.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     for config in model.peft_config.values():
         config.base_model_name_or_path = base_model
     # LoRA never touches embeddings here; without the flag PEFT would ask the hub for the base's vocabulary.
-    model.save_pretrained(str(partial), safe_serialization=True, save_embedding_layers=False)
-    fsync_tree(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with written_whole(folder) as partial:
+        model.save_pretrained(str(partial), safe_serialization=True, save_embedding_layers=False)
     return sha256_of(folder / ADAPTER_WEIGHTS)
-
-
-def fsync_tree(folder: Path) -> None:
-    """Flush every file of a folder, and the folders themselves, to disk."""
-    for path in [folder, *folder.rglob("*")]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def sha256_of(file: Path) -> str:

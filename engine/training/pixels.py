@@ -25,6 +25,7 @@ from engine.data.images import load_image
 
 if TYPE_CHECKING:
     from engine.data.augmentation.drawing import Change
+    from engine.types import Case
 
 DEFAULT_BUDGET_BYTES = 2**30
 """Host memory that prepared pixels may take before they are decoded lazily."""
@@ -95,6 +96,11 @@ def to_pixel_values(patches: Patches, geometry: Geometry) -> torch.Tensor:
     return normal.unsqueeze(2).expand(count, 3, geometry.frames, area).reshape(count, -1)
 
 
+def root_of(cases: Sequence[Case]) -> Path | None:
+    """The image root that cases of one dataset share; None for no cases."""
+    return cases[0].image_root if cases else None
+
+
 class PixelStore:
     """The images of a run by number, kept in memory while they fit the budget."""
 
@@ -107,6 +113,7 @@ class PixelStore:
         *,
         made: Mapping[int, str] | None = None,
         varied: int = 0,
+        root: Path | None = None,
     ) -> None:
         """Name the images; none is read yet.
 
@@ -117,12 +124,14 @@ class PixelStore:
             budget_bytes: host memory that may be kept.
             made: keys of the synthetic images by number; each is its file changed once by its key.
             varied: how many of the first images will be asked for with changes of their own (`changed`).
+            root: the folder that all of them must lie in when they are read, links followed.
         """
         self.files = list(files)
         self.image_size = image_size
         self.geometry = geometry
         self.made = dict(made or {})
         self.varied = varied
+        self.root = root
         # Three bytes a pixel of a square image: the worst case, so that the budget holds for colour too.
         self.cached = len(self.files) * image_size * image_size * 3 <= budget_bytes
         self._kept: dict[int, Patches] = {}
@@ -149,7 +158,7 @@ class PixelStore:
         kept = self._decoded.get(index)
         if kept is not None:
             return kept
-        image = load_image(self.files[index], self.image_size)
+        image = load_image(self.files[index], self.image_size, root=self.root)
         if index in self.made:
             image = synthetic_change(self.made[index]).apply(image)
         if self.cached and index < self.varied:

@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from trl import SFTConfig
 
+from engine.jobs.phases import Phase
 from engine.preflight.memory import LENGTH_MULTIPLE
 from engine.training.answer_watch import AnswerWatch
 from engine.training.augmented import augmentation_words
 from engine.training.balance_record import BALANCE_EVENT, balance_words
 from engine.training.callbacks import EpochCallback, Recorder, Requests, RunCallback
+from engine.training.carrying import Carrying
 from engine.training.checkpoints import checkpoint_step, latest_checkpoint
 from engine.training.collator import IGNORED, TOKENS, AnswerCollator
 from engine.training.dataset import Example, TrainingData, example_lengths, image_lengths, prepare_data
+from engine.training.disk_patience import DiskPatience
 from engine.training.distributed.ranks import ALONE, Ranks
 from engine.training.encoding import Encoder
 from engine.training.fast.install import compile_blocks
@@ -37,17 +40,18 @@ from engine.training.model import has_fast_blocks, load_for_training, parameter_
 from engine.training.order import MicroBatches
 from engine.training.packing.proof import PackingError, packing_error
 from engine.training.peak import median_step
+from engine.training.phases import Phases
 from engine.training.record import final_loss, forget_peak, git_revision, peaks, versions
+from engine.training.room import KEPT_CHECKPOINTS, require_room
 from engine.training.schedule import planned_steps, warmup_steps
 from engine.training.trainer import AnswerTrainer
-from engine.types import Case, Split
+from engine.types import Action, Case, Split
 
 if TYPE_CHECKING:
     from engine.preflight.models import Layout
     from engine.recipe import Recipe
 
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
-KEPT_CHECKPOINTS = 2
 LOADER_WORKERS = 8
 """Processes that decode images where they do not fit into memory, and make batches where a GPU would wait for it."""
 BATCHES_AHEAD = 4
@@ -74,6 +78,8 @@ class TrainingJob:
     requests: Requests
     event: Callable[[str, str], None] = lambda _kind, _detail: None
     """Writes a line into the run's history."""
+    heard: Callable[[], Action | None] | None = None
+    """What the user asks for as far as this process knows; None: as `requests` say, which may ask all ranks."""
     ranks: Ranks = ALONE
     """The processes that share each step; all of them call `train`, and the first one writes."""
 
@@ -107,6 +113,8 @@ def train(job: TrainingJob) -> TrainingResult:
     """
     recipe, record, ranks = job.recipe, job.record, job.ranks
     started = time.perf_counter()
+    phases = Phases(record)
+    phases.enter(Phase.LOADING)
 
     # --- model and data ---
     model, processor = load_for_training(recipe, job.source, job.computation.layout, job.device)
@@ -117,16 +125,18 @@ def train(job: TrainingJob) -> TrainingResult:
     objective = Objective.of(recipe)
     layout, why = ranks.of_first(settled(job, model, data, encoder))
     record.progress(**circumstances(job, model, layout))
+    if ranks.first:
+        require_room(job.directory, parameter_counts(model)[0], job.event)
     collator = collator_of(job, data, encoder, objective, packed=layout.packed)
     tell(job, data, objective, collator([{"example": 0}]), layout, why)
     record.progress(load_seconds=time.perf_counter() - started)
 
     # --- training ---
     meter = StepMeter()
-    callback = RunCallback(record, job.requests, meter)
+    callback = RunCallback(record, job.requests, meter, phases)
     planned = planned_steps(recipe, data.trained)
     watched = job.cases(Split.VALIDATION) if ranks.first else ()
-    watch = AnswerWatch(recipe, watched, planned, processor, record, job.event, meter)
+    watch = AnswerWatch(recipe, watched, planned, processor, record, job.event, meter, phases)
     order = order_of(recipe, data, encoder, layout, ranks)
     trainer = trainer_of(
         ranks,
@@ -136,7 +146,7 @@ def train(job: TrainingJob) -> TrainingResult:
         objective=objective,
         model=model,
         args=arguments(job, data, layout),
-        data_collator=collator,
+        data_collator=Carrying(collator),
         train_dataset=data.train_rows,
         eval_dataset=data.validation_rows,
         processing_class=processor,
@@ -146,7 +156,8 @@ def train(job: TrainingJob) -> TrainingResult:
     trained = take_steps(job, trainer, planned)
 
     # --- save ---
-    digest, loss = save(job, trainer, trained=trained)
+    phases.enter(Phase.SAVING)
+    digest, loss = save(job, trainer, phases, trained=trained)
     step = trainer.state.global_step
     return TrainingResult(
         callback.stopped and step < planned,
@@ -162,7 +173,7 @@ def train(job: TrainingJob) -> TrainingResult:
 
 def take_steps(job: TrainingJob, trainer: AnswerTrainer, planned: int) -> bool:
     """Train from the newest checkpoint on, or from the beginning; False where all planned steps were taken before."""
-    checkpoint = job.ranks.of_first(latest_checkpoint(job.directory / "checkpoints"))
+    checkpoint = job.ranks.of_first(_newest(job))
     if checkpoint is not None and checkpoint_step(checkpoint) == planned:
         # Only the saving was missed; the trainer would take one more step.
         trainer.restore(checkpoint)
@@ -171,6 +182,12 @@ def take_steps(job: TrainingJob, trainer: AnswerTrainer, planned: int) -> bool:
         trainer.try_largest()
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     return True
+
+
+def _newest(job: TrainingJob) -> Path | None:
+    if not job.ranks.first:
+        return None  # one process alone may rename what is broken; the others hear of the result
+    return latest_checkpoint(job.directory / "checkpoints", lambda words: job.event("checkpoint", words))
 
 
 def trainer_of(ranks: Ranks, **options: Any) -> AnswerTrainer:
@@ -182,14 +199,20 @@ def trainer_of(ranks: Ranks, **options: Any) -> AnswerTrainer:
     return SharedTrainer(ranks=ranks, **options)
 
 
-def save(job: TrainingJob, trainer: AnswerTrainer, *, trained: bool = True) -> tuple[str, float | None]:
+def save(job: TrainingJob, trainer: AnswerTrainer, phases: Phases, *, trained: bool = True) -> tuple[str, float | None]:
     """Write the adapter, and what the training came to into the run's row; peaks of memory only where it has trained.
 
     Returns:
         SHA-256 of the adapter ("" on all ranks but the first), and the final loss (nats; None without a step).
     """
-    first = job.ranks.first
-    digest = save_adapter(trainer.model, job.directory / "adapter", job.recipe.model.id) if first else ""
+    digest = ""
+    if job.ranks.first:
+        # Other ranks wait for this one at the next thing that is agreed upon, and not for ever.
+        seconds = None if job.ranks.alone else job.ranks.patience_seconds / 2
+        asked = job.heard or job.requests.check
+        patience = DiskPatience(job.directory / "checkpoints", asked, job.event, phases, seconds)
+        folder = job.directory / "adapter"
+        digest = patience.write("the adapter", lambda: save_adapter(trainer.model, folder, job.recipe.model.id))
     history = trainer.state.log_history
     loss = final_loss([entry["loss"] for entry in history if "loss" in entry])
     job.record.progress(

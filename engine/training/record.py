@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from engine import __version__
 from engine.telemetry import peak_rss_bytes
 from engine.training.model_files import repository_root
-from engine.types import JobKind
 
 if TYPE_CHECKING:
-    from engine.store.writer import Writer
+    from engine.jobs.recording import Recording
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "unsloth", "bitsandbytes")
 FINAL_SHARE = 0.1
@@ -23,19 +22,18 @@ FINAL_SHARE = 0.1
 
 
 class RunRecord:
-    """One run's row and its metrics."""
+    """One run's row and its metrics; a step waits for neither a locked nor a full runs.db."""
 
-    def __init__(self, writer: Writer, run_id: int) -> None:
-        self.writer = writer
-        self.run_id = run_id
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of one step; on a GPU its memory too."""
-        self.writer.add_metrics(self.run_id, step, {**values, **allocated_vram()})
+        self.recording.metrics(step, {**values, **allocated_vram()})
 
     def progress(self, **columns: Any) -> None:
         """Columns of the run's row that changed."""
-        self.writer.update(JobKind.TRAINING, self.run_id, **columns)
+        self.recording.update(**columns)
 
 
 def allocated_vram() -> dict[str, float]:

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.data.manifest import Dataset, open_dataset
 from engine.errors import DataError, ModelError
+from engine.jobs.phases import Phase
 from engine.jobs.session import JobSession
 from engine.recipe import Recipe, recipe_from_json, recipe_to_toml
 from engine.store.reader import Reader
 from engine.store.records import RunRow
 from engine.training.backends import UNSLOTH, BackendChoice, choose_backend, installed
 from engine.training.model_files import resolve_model, weight_bytes
+from engine.training.whole import write_file
 from engine.types import Action, State
+from engine.user_files import user_folder
 from engine.workspace import Workspace
 
 if TYPE_CHECKING:
     import torch
 
+    from engine.jobs.recording import Recording
     from engine.preflight.models import Card
     from engine.preflight.shapes import KnownShape
     from engine.store.writer import Writer
@@ -38,12 +42,15 @@ ENVIRONMENT = {
 }
 
 
-def prepare_environment(workspace: Workspace) -> None:
+def prepare_environment() -> None:
     """Settings that libraries read when they are imported; what the user has set stays."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # Unsloth writes the modules that it generates into the current directory otherwise.
-    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(workspace.outputs / ".unsloth"))
+    # Code that libraries generate, keep and run again. Never in the workspace, which may be somebody else's, and not in
+    # /tmp under a name that anybody can take first, where torch keeps its own.
+    kept = user_folder("XDG_CACHE_HOME", ".cache") / "sonotune"
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(kept / "unsloth"))
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kept / "inductor"))
 
 
 class Session(Protocol):
@@ -52,8 +59,12 @@ class Session(Protocol):
     job_id: int
 
     @property
-    def writer(self) -> Writer | None:
+    def recording(self) -> Recording | None:
         """Where figures go; None for a rank that writes none."""
+
+    @property
+    def writer(self) -> Writer | None:
+        """A connection to runs.db; None for a rank that writes none."""
 
     def check(self) -> Action | None:
         """What the user asks for."""
@@ -92,13 +103,14 @@ def train_run(workspace: Workspace, session: Session, ranks: Ranks) -> None:
     Raises:
         SonotuneError: with a next step.
     """
+    session.update(phase=Phase.LOADING)
     with Reader(workspace) as reader:
         run = reader.run(session.job_id)
     recipe = recipe_from_json(run.recipe)
-    directory = workspace.root / run.directory
+    directory = workspace.job_folder(run.directory)
     directory.mkdir(parents=True, exist_ok=True)
     if ranks.first:
-        (directory / "recipe.toml").write_text(recipe_to_toml(recipe), encoding="utf-8")
+        _write_recipe(directory / "recipe.toml", recipe, session)
     dataset = same_dataset(open_dataset(workspace, recipe.data.dataset), run)
     source = resolve_model(recipe.model.id, workspace.root)
     device, choice = choose_for_this_machine(recipe, source)
@@ -109,6 +121,14 @@ def train_run(workspace: Workspace, session: Session, ranks: Ranks) -> None:
     # Of the first rank: what is free on each card may differ, and all must share a step in the same way.
     computation = ranks.of_first(computation_on(workspace, recipe, dataset, source, device, choice))
     _train(session, ranks, run, recipe, dataset, source, device, computation, directory)
+
+
+def _write_recipe(file: Path, recipe: Recipe, session: Session) -> None:
+    """A copy for whoever looks into the folder; the row of the run has the recipe too, so nothing depends on it."""
+    try:
+        write_file(file, recipe_to_toml(recipe))
+    except OSError as error:
+        session.event("recipe", f"{file.name} could not be written: {error.strerror}; the training goes on")
 
 
 def choose_for_this_machine(recipe: Recipe, source: str) -> tuple[torch.device, BackendChoice]:
@@ -212,7 +232,8 @@ def _train(
     directory: Path,
 ) -> None:
     from engine.training.callbacks import Cancelled
-    from engine.training.distributed.session import NoRecord
+    from engine.training.disk_patience import NotAwaitedError
+    from engine.training.distributed.session import NoRecord, RankSession
     from engine.training.peak import record_peak
     from engine.training.recipe_run import TrainingJob, train
     from engine.training.record import RunRecord
@@ -224,15 +245,23 @@ def _train(
         cases=dataset.cases,
         computation=computation,
         device=device,
-        record=NoRecord() if session.writer is None else RunRecord(session.writer, run.id),
+        record=NoRecord() if session.recording is None else RunRecord(session.recording),
         requests=session,
         event=session.event,
+        heard=session.heard if isinstance(session, RankSession) else None,
         ranks=ranks,
     )
     try:
         result = train(job)
     except Cancelled:
         # The session has handed out the request, and writes the state when its block is left.
+        return
+    except NotAwaitedError as error:
+        if not ranks.alone:
+            raise  # the other ranks wait for this one, and end with it
+        if session.check() is Action.CANCEL:
+            return
+        session.finish(State.INTERRUPTED, f"{error.title}, and it was not to wait. {error.next_step}")
         return
     session.update(adapter_path=f"{run.directory}/adapter")
     if device.type == "cuda" and session.writer is not None:

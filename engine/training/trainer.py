@@ -6,23 +6,30 @@ Import this module after `unsloth` where that backend runs: Unsloth replaces the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 from transformers import TrainerState
-from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
+from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
 
-from engine.training.checkpoints import STAGING
+from engine.training.callbacks import refuse_broken_weights
+from engine.training.carrying import unpacked
+from engine.training.checkpoints import STAGING, rotate, write_manifest
 from engine.training.collator import IGNORED, SAMPLES, TOKENS
+from engine.training.disk_patience import DISK_FULL
 from engine.training.loss import CROSS_ENTROPY, Objective, answer_loss
 from engine.training.memory_guard import MemoryGuard, memory_words
 from engine.training.meter import StepMeter
-from engine.training.model import fsync_tree
 from engine.training.order import MicroBatches
+from engine.training.unreadable import in_mid_training
+from engine.training.validation import validation_sums
+from engine.training.whole import fsync_tree, is_disk_full, is_failed_write, put_in_place
 
 
 class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
@@ -68,10 +75,10 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         made: DataLoader[Any] = self.accelerator.prepare(loader)
         return made
 
-    def get_batch_samples(self, *arguments: Any) -> Any:
+    def get_batch_samples(self, epoch_iterator: Any, *arguments: Any) -> Any:
         """The batches of one optimizer step; the time that they are waited for is measured."""
-        with self.meter.waiting():
-            batches, tokens = super().get_batch_samples(*arguments)
+        with self._keeping_what_is_done(), self.meter.waiting():
+            batches, tokens = super().get_batch_samples(unpacked(epoch_iterator), *arguments)
         self.guard.window = []
         return batches, tokens
 
@@ -130,6 +137,19 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
             with self.meter.paused():
                 self._save_checkpoint(self.model, None)
 
+    @contextmanager
+    def _keeping_what_is_done(self) -> Iterator[None]:
+        """Around what happens between two steps: where it fails (an image that cannot be read any more, a loader
+        process that was killed), the steps so far are saved before the error goes on."""
+        try:
+            yield
+        except Exception as error:
+            try:
+                self._keep_last_step()
+            except Exception as second:  # noqa: BLE001 - the first error is the one to tell
+                self.guard.event("checkpoint", f"step {self.state.global_step} could not be saved: {second!r}")
+            raise in_mid_training(error, Path(self.args.output_dir)) from error
+
     def try_largest(self) -> None:
         """Take the largest forward and backward pass of the whole training now: if it does not fit, then at once.
 
@@ -161,15 +181,18 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         The trainer's own mean is one of batch means, so it would change with the card that the batches are planned for.
         """
         self.model.eval()
-        total = tokens = 0.0
-        for batch in dataloader:
-            count = int((batch["labels"] != IGNORED).sum())
-            if count:
-                loss, _, _ = self.prediction_step(self.model, batch, prediction_loss_only=True)
-                total += float(loss) * count
-                tokens += count
-        total, tokens = self.over_all_devices([total, tokens])
-        return EvalLoopOutput(None, None, {f"{metric_key_prefix}_loss": total / tokens}, len(self.eval_dataset))
+
+        def loss_of(batch: Mapping[str, Any]) -> float:
+            return float(self.prediction_step(self.model, batch, prediction_loss_only=True)[0])
+
+        with self._keeping_what_is_done():
+            sums = validation_sums(unpacked(dataloader), loss_of, self.guard.cuts)
+            total, tokens, left_out = self.over_all_devices(sums)
+        if left_out:
+            words = f"step {self.state.global_step}: no validation loss: one sample was too much. The training goes on"
+            self.guard.event("out of memory", words)
+        figures = {} if left_out else {f"{metric_key_prefix}_loss": total / tokens}
+        return EvalLoopOutput(None, None, figures, len(self.eval_dataset))
 
     def over_all_devices(self, numbers: Sequence[float]) -> list[float]:
         """Sums over the devices that share the run: here there is one."""
@@ -194,18 +217,40 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         return str(Path(super()._get_output_dir(trial)) / STAGING)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Write a checkpoint, flush it to disk, and rename it into place."""
+        """Write a checkpoint, flush it to disk, and rename it into place; where it cannot be written, go on without.
+
+        Raises:
+            TrainingDiverged: weights are no numbers any more.
+        """
+        refuse_broken_weights(self.state.global_step, self.model)
         folder = Path(self.args.output_dir)
         shutil.rmtree(folder / STAGING, ignore_errors=True)
-        super()._save_checkpoint(model, trial)
-        self.put_in_place(folder)
+        try:
+            super()._save_checkpoint(model, trial)
+            self.put_in_place(folder)
+        except Exception as error:
+            if not is_failed_write(error):
+                raise
+            self.go_on_without(folder, error)
 
     def put_in_place(self, folder: Path) -> None:
         """Flush the checkpoint that was just written, and rename it from the staging folder into `folder`."""
         written = folder / STAGING / f"checkpoint-{self.state.global_step}"
+        # A pickle of the trainer's arguments, which nothing reads again: the recipe says what they were.
+        (written / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+        write_manifest(written)
         fsync_tree(written)
-        final = folder / written.name
-        shutil.rmtree(final, ignore_errors=True)
-        written.rename(final)
-        shutil.rmtree(folder / STAGING)
-        rotate_checkpoints(output_dir=str(folder), save_total_limit=self.args.save_total_limit)
+        put_in_place(written, folder / written.name)
+        shutil.rmtree(folder / STAGING, ignore_errors=True)
+        rotate(folder, self.args.save_total_limit)
+
+    def go_on_without(self, folder: Path, error: BaseException) -> None:
+        """What was written of a checkpoint is removed, and the training goes on."""
+        shutil.rmtree(folder / STAGING, ignore_errors=True)
+        full = is_disk_full(error)
+        why = "no room for" if full else f"{type(error).__name__} ({str(error).partition(chr(10))[0]}) while writing"
+        self.guard.event(
+            DISK_FULL if full else "checkpoint",
+            f"{why} the checkpoint of step {self.state.global_step}: the training goes on, and would resume from an "
+            f"earlier one. {'Free some space.' if full else 'Look at the disk.'}",
+        )

@@ -138,3 +138,12 @@ def test_an_empty_workspace_has_an_empty_board(tmp_path: Path, capfd: Any) -> No
     assert command("leaderboard", "--csv").out.count("\n") == 1
     assert command("leaderboard", "--filter", "auroc >").code == 2
     assert not (tmp_path / "runs.db").exists()
+
+
+def test_the_table_of_a_long_group_ends_and_says_so(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "more below" not in command("leaderboard").out
+    monkeypatch.setattr("engine.cli.scores.MOST_ROWS", 2)
+    done = command("leaderboard", "--split", "test").out
+    assert "1 more below these" in done
+    assert "majority class" in done, "references stand first"
+    assert len(command("leaderboard", "--split", "test", "--json").json) == 3

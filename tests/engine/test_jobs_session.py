@@ -14,7 +14,12 @@ from store_helpers import add_evaluation, add_run, raw, wait_until
 from engine.errors import DataError, JobError, StoreError
 from engine.jobs import heartbeat as heartbeat_module
 from engine.jobs import session as session_module
+from engine.jobs import worker as worker_module
 from engine.jobs.heartbeat import Heartbeat
+from engine.jobs.journal import FILE_NAME, Ending, lines_of
+from engine.jobs.keeping import forget_stop, keep_worker, note_stop
+from engine.jobs.lock import WorkerLock
+from engine.jobs.phases import Phase
 from engine.jobs.process import process_start
 from engine.jobs.session import DEVICE_VARIABLE, JobSession, claim
 from engine.store.reader import Reader
@@ -127,7 +132,7 @@ def test_an_error_for_the_user_is_stored_with_its_three_parts(workspace: Workspa
     assert (failed.error_title, failed.error_detail, failed.error_next_step) == (
         "The dataset is gone",
         "No such folder.",
-        "Import it again.",
+        f"Import it again. Then `sonotune resume {run_id}` tries again.",
     )
 
 
@@ -295,19 +300,94 @@ def test_the_heartbeat_survives_a_database_that_is_locked_for_a_while(
     assert "locked by another program" in caplog.text
 
 
-def test_a_failure_to_settle_is_not_swallowed(
-    workspace: Workspace, writer: Writer, monkeypatch: pytest.MonkeyPatch
+def test_an_end_that_cannot_be_written_stands_in_the_log_and_in_the_journal(
+    workspace: Workspace, writer: Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_id = add_run(writer)
-    session = JobSession(workspace, TRAINING, run_id)
-    with pytest.raises(StoreError, match="disk is full"), session:
+    with JobSession(workspace, TRAINING, run_id) as session:
 
         def refuse(*_: object, **__: object) -> bool:
             raise StoreError("The disk is full")
 
         monkeypatch.setattr(session.writer, "transition", refuse)
-    assert row(workspace, run_id).state == State.RUNNING
+    found = row(workspace, run_id)
+    assert found.state == State.RUNNING
+    assert "ended as succeeded, which runs.db could not be told: The disk is full" in caplog.text
+    last = lines_of(workspace.root / found.directory / FILE_NAME, found.pid, found.process_start)[-1]
+    assert isinstance(last, Ending)
+    assert (last.state, last.reason) == (State.SUCCEEDED, "done")
     assert not heartbeat_threads()
+
+
+def test_sigterm_ends_a_job_that_still_loads_where_it_stands(workspace: Workspace, writer: Writer) -> None:
+    run_id = add_run(writer)
+    with pytest.raises(SystemExit) as ended, JobSession(workspace, TRAINING, run_id) as session:
+        session.update(phase=Phase.LOADING)
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(30.0)
+        raise AssertionError("the wait was not cut short")
+    assert ended.value.code == 0
+    found = row(workspace, run_id)
+    assert (found.state, found.reason) == (State.INTERRUPTED, "stopped on request before its first step")
+    assert found.error_title is None
+
+
+def test_sigterm_that_came_before_the_loading_ends_it_at_once(workspace: Workspace, writer: Writer) -> None:
+    run_id = add_run(writer)
+    with pytest.raises(SystemExit), JobSession(workspace, TRAINING, run_id) as session:
+        os.kill(os.getpid(), signal.SIGTERM)
+        session.update(phase=Phase.LOADING)
+        raise AssertionError("it went on loading")
+    assert row(workspace, run_id).state == State.INTERRUPTED
+
+
+def test_sigterm_cuts_no_step_and_no_save_short(workspace: Workspace, writer: Writer) -> None:
+    run_id = add_run(writer)
+    with JobSession(workspace, TRAINING, run_id) as session:
+        for phase in (Phase.LOADING, Phase.TRAINING, Phase.SAVING):
+            session.update(phase=phase)
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(0.1)
+        session.update(phase=Phase.TRAINING)
+        assert session.check() is Action.STOP
+        session.finish(State.INTERRUPTED, "stopped after step 7; saved")
+    assert row(workspace, run_id).reason == "stopped after step 7; saved"
+
+
+def test_the_end_of_a_terminal_touches_no_job(workspace: Workspace, writer: Writer) -> None:
+    run_id, handler = add_run(writer), signal.getsignal(signal.SIGHUP)
+    with JobSession(workspace, TRAINING, run_id) as session:
+        os.kill(os.getpid(), signal.SIGHUP)
+        threading.Event().wait(0.1)
+        assert session.check() is None
+    assert row(workspace, run_id).state == State.SUCCEEDED
+    assert signal.getsignal(signal.SIGHUP) is handler
+
+
+def test_a_job_starts_a_worker_where_there_is_none(
+    workspace: Workspace, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Path] = []
+    monkeypatch.setattr(worker_module, "ensure_worker", lambda where: started.append(where.root) or True)
+    run_id = add_run(writer)
+    with JobSession(workspace, TRAINING, run_id, keep_worker=True):
+        wait_until(lambda: started, "a worker is started")
+    assert set(started) == {workspace.root}  # looked for again at the end
+
+
+def test_no_worker_is_started_where_one_is_or_where_the_user_has_stopped_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "ensure_worker", lambda where: True)
+    lock = WorkerLock(workspace.worker_lock)
+    assert lock.acquire()
+    assert not keep_worker(workspace)
+    lock.release()
+    assert keep_worker(workspace)
+    note_stop(workspace)
+    assert not keep_worker(workspace)
+    forget_stop(workspace)
+    assert keep_worker(workspace)
 
 
 def test_telemetry_reads_this_machine() -> None:

@@ -13,6 +13,7 @@ import pytest
 from store_helpers import add_evaluation, add_run, end_process, raw, wait_until
 
 from engine.errors import JobError
+from engine.jobs import silence
 from engine.jobs.control import cancel, resume, stop
 from engine.jobs.devices import Device
 from engine.jobs.dispatch import child_environment, job_command
@@ -400,7 +401,10 @@ def test_dead_jobs_are_left_to_a_worker_that_lives(workspace: Workspace) -> None
     assert run(workspace, run_id).state == State.INTERRUPTED
 
 
-def test_a_job_of_another_host_is_dead_only_after_a_long_silence(workspace: Workspace) -> None:
+def test_a_job_of_another_host_is_dead_only_after_a_long_silence(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "CONFIRM_SECONDS", 0.1)
     run_id = launch(workspace, "x")
     with Writer.open(workspace) as writer:
         writer.transition(

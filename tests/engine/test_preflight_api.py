@@ -135,6 +135,18 @@ def test_a_gpu_of_this_machine_is_asked_about_by_its_own_memory(
     assert preflight(workspace, recipe(), memory=24 * GIB).card.name == ""
 
 
+def test_a_disk_that_is_too_small_for_the_checkpoints_is_warned_of_first(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.training.room.free_bytes", lambda _folder: 10**8)
+    found = preflight(workspace, recipe())
+    assert "95 MiB free" in found.disk_warning
+    assert found.warnings[0] == found.disk_warning
+    assert preflight(workspace, recipe(), card=RTX).disk_warning == ""  # of another machine nobody knows
+    monkeypatch.setattr("engine.training.room.free_bytes", lambda _folder: 10**12)
+    assert preflight(workspace, recipe()).disk_warning == ""
+
+
 def test_measured_peaks_come_back_and_the_next_estimate_is_fitted_to_them(workspace: Workspace) -> None:
     assert measured_peaks(workspace) == []
     asked = recipe(training={"gradient_checkpointing": "off"})

@@ -212,7 +212,7 @@ def test_results_that_cannot_be_written_are_an_error_that_says_so(workspace):
 def test_verifying_decodes_only_what_the_check_has_not(workspace, monkeypatch):
     decoded = []
 
-    def load(file):
+    def load(file, *, root):
         decoded.append(file.name)
         return object()
 

@@ -184,7 +184,7 @@ def test_a_file_that_is_no_database_is_refused_untouched(workspace: Workspace, c
     for attempt in (Writer.open, Reader):
         with pytest.raises(StoreError, match="damaged or no database") as caught:
             attempt(workspace)
-        assert "Move it away" in caught.value.next_step
+        assert "sonotune db restore" in caught.value.next_step
     assert workspace.database.read_bytes() == content
 
 

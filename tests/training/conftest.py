@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 SIZE = 96
+
+
+@pytest.fixture(autouse=True)
+def no_other_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that a test carries out in its own process start no worker, which would take the other jobs in its queue."""
+    monkeypatch.setattr("engine.jobs.keeping.keep_worker", lambda _workspace: False)
 
 
 @pytest.fixture(scope="session")
@@ -109,3 +116,52 @@ def recipe() -> Callable[..., Any]:
         return parse_recipe(content, "test")
 
     return build
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Path:
+    """A workspace with phantoms and an adapter of an untrained model, under outputs/adapter."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from engine.data.importers.phantoms import import_phantoms
+    from engine.training.lora_targets import target_pattern
+    from engine.training.model import load_base, save_adapter
+    from engine.workspace import Workspace
+
+    root = tmp_path_factory.mktemp("evaluated")
+    import_phantoms(Workspace(root), "phantoms", count=60, seed=1, abnormal_share=0.5, size=96, processes=1)
+    torch.manual_seed(0)
+    pattern = target_pattern(vision=True, language=True, attention=True, mlp=True)
+    tuned = get_peft_model(
+        load_base(str(base_folder), "none", torch.device("cpu")),
+        LoraConfig(r=4, lora_alpha=16, target_modules=pattern, init_lora_weights=False),
+    )
+    save_adapter(tuned, root / "adapter", "assets/base-model")
+    return root
+
+
+@pytest.fixture
+def desk(trained: Path, tmp_path: Path, base_folder: Path, recipe: Callable[..., Any]) -> Iterator[Any]:
+    """A `Desk` in a copy of that workspace, with the adapter as that of its run."""
+    from evaluation_helpers import Desk
+
+    from engine.data.manifest import open_dataset
+    from engine.recipe import recipe_json
+    from engine.store.reader import Reader
+    from engine.store.writer import Writer
+    from engine.workspace import Workspace
+
+    root = shutil.copytree(trained, tmp_path / "workspace")
+    workspace = Workspace(root)
+    wanted = recipe(model={"id": str(base_folder)})
+    record = open_dataset(workspace, "phantoms").record
+    with Writer.open(workspace) as writer:
+        run_id = writer.create_run(
+            "tiny", recipe_json(wanted), "phantoms", record.fingerprint, record.split_fingerprint, wanted.model.id, 7
+        )
+        with Reader(workspace) as reader:
+            directory = root / reader.run(run_id).directory
+        directory.mkdir(parents=True)
+        shutil.copytree(root / "adapter", directory / "adapter")
+        yield Desk(workspace, writer, wanted, run_id)

@@ -129,7 +129,7 @@ def _train(number: int, store: str, wanted: Wanted) -> Any:
             cases=lambda split: [case for case in wanted.cases if case.split == split],
             computation=Computation(layout, "test"),
             device=torch.device("cpu"),
-            record=NoRecord() if session.writer is None else RunRecord(session.writer, wanted.run_id),
+            record=NoRecord() if session.recording is None else RunRecord(session.recording),
             requests=Requests(),
             event=session.event,
             ranks=ranks,

@@ -154,9 +154,9 @@ def test_pixels_are_decoded_once_and_changed_each_time(
 ) -> None:
     decoded: Counter[str] = Counter()
 
-    def counting(file: Path, size: int) -> Image.Image:
+    def counting(file: Path, size: int, *, root: Path | None = None) -> Image.Image:
         decoded[file.name] += 1
-        return load_image(file, size)
+        return load_image(file, size, root=root)
 
     monkeypatch.setattr("engine.training.pixels.load_image", counting)
     data = prepared(recipe(data=EVERYTHING), processor, few_abnormal)

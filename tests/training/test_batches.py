@@ -79,9 +79,9 @@ def test_an_image_is_decoded_once_while_the_budget_lasts(
 ) -> None:
     decoded: list[Path] = []
 
-    def counting(file: Path, size: int) -> Image.Image:
+    def counting(file: Path, size: int, *, root: Path | None = None) -> Image.Image:
         decoded.append(file)
-        return load_image(file, size)
+        return load_image(file, size, root=root)
 
     monkeypatch.setattr("engine.training.pixels.load_image", counting)
     files = [case.file for case in phantom_cases[:3]]

@@ -18,13 +18,14 @@ from rank_helpers import Wanted, launch, train_on_ranks
 
 from engine.data.importers.phantoms import import_phantoms
 from engine.data.manifest import open_dataset
+from engine.jobs.keeping import note_stop
 from engine.jobs.process import process_start
 from engine.recipe import Recipe, recipe_json
 from engine.store.reader import Reader
 from engine.store.writer import Writer
 from engine.training.checkpoints import complete_checkpoints
 from engine.training.order import MicroBatches
-from engine.types import Case, Split, State
+from engine.types import Case, JobKind, Split, State
 from engine.workspace import Workspace
 
 Build = Callable[..., Recipe]
@@ -156,6 +157,7 @@ def test_packed_questions_are_shared_too_where_one_process_runs_out_of_memory(wa
 
 
 def queued(workspace: Workspace, recipe: Recipe) -> int:
+    note_stop(workspace)  # the test starts the process itself: a worker that it starts would take the job
     record = open_dataset(workspace, recipe.data.dataset).record
     with Writer.open(workspace) as writer:
         return writer.create_run(
@@ -213,6 +215,8 @@ def test_the_death_of_a_rank_fails_the_run_which_then_resumes(tmp_path: Path, ba
     assert (row.layout["micro_batch"], row.layout["accumulation"], row.layout["devices"]) == (4, 1, 2)
     assert (row.peak_rss_bytes or 0) > 200_000_000  # of a rank: the job process loads no torch
 
+    with Writer.open(workspace) as writer:
+        assert writer.transition(JobKind.TRAINING, run_id, State.FAILED, State.QUEUED, "resumed")
     dataset = open_dataset(workspace, "phantoms")
     cases = [case for split in (Split.TRAIN, Split.VALIDATION) for case in dataset.cases(split)]
     train_on_ranks(Wanted(tmp_path, base_folder, cases, wanted, 4, 1, packed=False, run_id=run_id, size=2))

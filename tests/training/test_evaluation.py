@@ -4,20 +4,19 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pytest
+from evaluation_helpers import Desk, histories, on_first_batch, stored
 
-from engine.data.importers.phantoms import import_phantoms
 from engine.data.labels import target_text
 from engine.data.manifest import open_dataset
 from engine.data.sample import stratified_sample
 from engine.errors import JobError, ModelError
-from engine.evaluation.__main__ import main
 from engine.evaluation.judging import judge
 from engine.evaluation.leaks import KnownLeaks
 from engine.evaluation.protocol import SAMPLE_SEED, build_protocol
@@ -25,92 +24,14 @@ from engine.evaluation.references import majority_answer
 from engine.evaluation.scores import choose
 from engine.evaluation.together import companions
 from engine.jobs.heartbeat import Heartbeat
-from engine.recipe import Recipe, recipe_json
+from engine.recipe import Recipe
 from engine.store.reader import Reader
 from engine.store.records import EvaluationRow
 from engine.store.writer import Writer
-from engine.types import BLANK, Action, JobKind, Mark, Outcome, Prediction, Reference, Split, State
+from engine.types import BLANK, Action, JobKind, Mark, Outcome, Reference, Split, State
 from engine.workspace import Workspace
 
 Build = Callable[..., Recipe]
-
-
-@dataclass
-class Desk:
-    """Queues and carries out evaluations of one trained run."""
-
-    workspace: Workspace
-    writer: Writer
-    recipe: Recipe
-    run_id: int
-
-    def queue(
-        self,
-        split: Split,
-        question: str = "Q7",
-        reference: Reference | None = None,
-        degradation: str | None = None,
-        **protocol: Any,
-    ) -> int:
-        settings = {"prompt": "detailed", "image_size": 96, "max_new_tokens": 4, **protocol}
-        return self.writer.create_evaluation(
-            None if reference else self.run_id,
-            reference,
-            self.recipe.model.id,
-            "phantoms",
-            split,
-            question,
-            json.dumps(settings),
-            "",
-            "",
-            False,
-            degradation=degradation,
-        )
-
-    def evaluate(self, evaluation_id: int) -> int:
-        return main([str(evaluation_id), "--workspace", str(self.workspace.root)])
-
-    def row(self, evaluation_id: int) -> EvaluationRow:
-        with Reader(self.workspace) as reader:
-            return reader.evaluation(evaluation_id)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Path:
-    """A workspace with phantoms and an adapter of an untrained model, under outputs/adapter."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    from engine.training.lora_targets import target_pattern
-    from engine.training.model import load_base, save_adapter
-
-    root = tmp_path_factory.mktemp("evaluated")
-    import_phantoms(Workspace(root), "phantoms", count=60, seed=1, abnormal_share=0.5, size=96, processes=1)
-    torch.manual_seed(0)
-    pattern = target_pattern(vision=True, language=True, attention=True, mlp=True)
-    tuned = get_peft_model(
-        load_base(str(base_folder), "none", torch.device("cpu")),
-        LoraConfig(r=4, lora_alpha=16, target_modules=pattern, init_lora_weights=False),
-    )
-    save_adapter(tuned, root / "adapter", "assets/base-model")
-    return root
-
-
-@pytest.fixture
-def desk(trained: Path, tmp_path: Path, base_folder: Path, recipe: Build) -> Iterator[Desk]:
-    root = shutil.copytree(trained, tmp_path / "workspace")
-    workspace = Workspace(root)
-    wanted = recipe(model={"id": str(base_folder)})
-    record = open_dataset(workspace, "phantoms").record
-    with Writer.open(workspace) as writer:
-        run_id = writer.create_run(
-            "tiny", recipe_json(wanted), "phantoms", record.fingerprint, record.split_fingerprint, wanted.model.id, 7
-        )
-        with Reader(workspace) as reader:
-            directory = root / reader.run(run_id).directory
-        directory.mkdir(parents=True)
-        shutil.copytree(root / "adapter", directory / "adapter")
-        yield Desk(workspace, writer, wanted, run_id)
 
 
 def test_every_case_gets_a_stored_answer_with_verdict_and_probabilities(desk: Desk) -> None:
@@ -196,16 +117,6 @@ def test_batches_do_not_change_what_is_measured(desk: Desk) -> None:
 QUESTIONS = ("Q1", "Q3", "Q5", "Q7")
 
 
-def stored(desk: Desk, numbers: Sequence[int]) -> dict[int, list[Prediction]]:
-    with Reader(desk.workspace) as reader:
-        return {number: reader.predictions(number) for number in numbers}
-
-
-def histories(desk: Desk, numbers: Sequence[int], kind: str) -> list[str]:
-    with Reader(desk.workspace) as reader:
-        return [event.detail for each in numbers for event in reader.events(evaluation_id=each) if event.kind == kind]
-
-
 def test_questions_measured_together_get_what_each_would_get_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.evaluation import answerers
 
@@ -263,22 +174,6 @@ def test_what_shows_other_pictures_waits_for_a_round_of_its_own(desk: Desk) -> N
     assert histories(desk, [same, later], "forward_pass") == [
         "shared: one pass an image for Q1, Q3", "shared: one pass an image for Q5"
     ]  # fmt: skip
-
-
-def on_first_batch(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
-    """Do something when the first batch of a group has been measured."""
-    from engine.evaluation.measure import Examination
-
-    real, done = Examination.batches, []
-
-    def batches(self: Examination) -> Iterator[Any]:
-        for batch in real(self):
-            yield batch
-            if not done:
-                done.append(True)
-                act()
-
-    monkeypatch.setattr(Examination, "batches", batches)
 
 
 @pytest.mark.parametrize("by", ["request", "signal"])

@@ -12,6 +12,7 @@ import pytest
 import torch
 from layout_helpers import as_written
 
+from engine.jobs.recording import Recording
 from engine.recipe import Recipe, recipe_json
 from engine.store.reader import Reader
 from engine.store.writer import Writer
@@ -47,6 +48,7 @@ class Bench:
         self.base = base
         self.all_cases = cases
         self.writer = Writer.open(self.workspace)
+        self.recordings: list[Recording] = []
 
     def launch(self, recipe: Recipe) -> int:
         return self.writer.create_run(recipe.name, recipe_json(recipe), "d", "f", "s", recipe.model.id, 7)
@@ -54,6 +56,11 @@ class Bench:
     def directory(self, run_id: int) -> Path:
         with Reader(self.workspace) as reader:
             return self.workspace.root / reader.run(run_id).directory
+
+    def recording(self, run_id: int) -> Recording:
+        made = Recording(self.workspace, JobKind.TRAINING, run_id, self.directory(run_id), None)
+        self.recordings.append(made)
+        return made
 
     def train(
         self, run_id: int, recipe: Recipe, wishes: Wishes | None = None, computation: Computation | None = None
@@ -65,7 +72,7 @@ class Bench:
             cases=lambda split: [case for case in self.all_cases if case.split == split],
             computation=computation or as_written(recipe, choose_backend(recipe, False, False)),
             device=torch.device("cpu"),
-            record=RunRecord(self.writer, run_id),
+            record=RunRecord(self.recording(run_id)),
             requests=wishes or Wishes(),
             event=lambda kind, detail: self.writer.add_event(JobKind.TRAINING, run_id, kind, detail) and None,
         )
@@ -76,14 +83,19 @@ class Bench:
             return [(event.kind, event.detail) for event in reader.events(run_id=run_id)]
 
     def losses(self, run_id: int) -> list[float]:
+        return self.figures(run_id, "loss")
+
+    def figures(self, run_id: int, key: str) -> list[float]:
         with Reader(self.workspace) as reader:
-            return [point.value for point in reader.metrics(run_id, ["loss"])]
+            return [point.value for point in reader.metrics(run_id, [key])]
 
 
 @pytest.fixture
 def bench(tmp_path: Path, base_folder: Path, phantom_cases: list[Case]) -> Iterator[Bench]:
     made = Bench(tmp_path, base_folder, phantom_cases)
     yield made
+    for recording in made.recordings:
+        recording.close()
     made.writer.close()
 
 
@@ -121,6 +133,21 @@ def test_training_moves_the_adapter_and_leaves_the_base_alone(bench: Bench, reci
     assert not result.stopped
     after = tensors(bench.base / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_row_says_what_the_run_is_doing(bench: Bench, recipe: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    progress = RunRecord.progress
+
+    def listening(self: RunRecord, **columns: Any) -> None:
+        told.extend(str(value) for name, value in columns.items() if name == "phase")
+        progress(self, **columns)
+
+    monkeypatch.setattr(RunRecord, "progress", listening)
+    wanted = recipe(training={"max_steps": 4, "evaluation_steps": 2, "checkpoint_steps": 4, "answer_checks": 1})
+    bench.train(bench.launch(wanted), wanted)
+    between = ["training", "validation loss", "training", "validation loss", "answer check", "validation loss"]
+    assert told == ["loading", *between, "saving", "training", "saving"]
 
 
 def test_the_saved_adapter_gives_the_trained_models_logits_under_plain_peft(

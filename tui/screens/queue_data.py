@@ -46,6 +46,8 @@ class DeviceRow:
     """What was asked of the job and not carried out yet: `stop`, or `cancel`, which outdoes it."""
     host: str = ""
     """The machine, where it is another one; untrusted text."""
+    still: str = ""
+    """For how long a job that lives has not got on, such as `12 min`."""
 
     @property
     def key(self) -> Hashable:
@@ -172,7 +174,9 @@ def _device_row(live: api.Live, place: api.DeviceQueue) -> DeviceRow:
     pending = {str(request.action) for request in requests if request.settled_at is None}
     asked = next((action for action in ("cancel", "stop") if action in pending), "")
     host = "" if job.host in (socket.gethostname(), None) else str(job.host)
-    return DeviceRow(place, _seconds_left(live, job), asked, host)
+    stalled = job.shown_state == api.STALLED and job.stalled_at is not None
+    still = clock.span(clock.now() - job.stalled_at) if stalled else ""  # type: ignore[operator]  # not None
+    return DeviceRow(place, _seconds_left(live, job), asked, host, still)
 
 
 def _seconds_left(live: api.Live, job: api.RunningJob) -> float | None:

@@ -164,6 +164,8 @@ def _progress(row: DeviceRow, width: int, palette: Palette) -> Cell:
         return f"{SIGNS[api.LOST]} lost at {done}", palette.bad
     if row.asked:
         return f"{row.asked} asked for", palette.warn
+    if job.shown_state == api.STALLED:
+        return f"{SIGNS[api.STALLED]} stalled {row.still} at {done}", palette.warn
     if job.state == api.State.STARTING:
         return f"{SIGNS['starting']} starting", palette.good
     cells = min(MOST_BAR_CELLS, width - len(done) - 1)

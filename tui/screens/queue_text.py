@@ -65,9 +65,12 @@ def _running(row: DeviceRow, job: api.RunningJob) -> list[Paragraph]:
     state = job.shown_state
     name = f" ({row.place.name})" if row.place.name and not row.host else ""
     place = f"on {place_name(row)}{name}" + (f" since {clock.stamp(job.started_at)}" if job.started_at else "")
-    found = [_title(job), [(f"{SIGNS[state]} {state} ", TONES[state]), (f"{place}. {_so_far(row, job)}", "text")]]
+    doing = f"{state} {row.still}".strip() + (f": {job.phase}" if job.phase and state != api.LOST else "")
+    found = [_title(job), [(f"{SIGNS[state]} {doing} ", TONES[state]), (f"{place}. {_so_far(row, job)}", "text")]]
     if state == api.LOST:
         found.append([(_silence(job), "bad")])
+    if state == api.STALLED:
+        found.append([(_stillness(job), "warn")])
     if row.asked:
         words = "It saves and stops" if row.asked == "stop" else "It ends for good"
         found.append([(f"{words} at its next step.", "warn")])
@@ -89,6 +92,13 @@ def _silence(job: api.RunningJob) -> str:
     return (
         f"No sign of life ({last}): it is stuck, or its machine cannot be reached. If it is dead, a worker on its "
         "machine will say so, and r goes on with it; x ends it, by force if need be."
+    )
+
+
+def _stillness(job: api.RunningJob) -> str:
+    return (
+        f"It lives, but does not get on. `sonotune show {job.id}` says how to find out why; s saves and ends it if it "
+        "still answers, x ends it, by force if need be, and what it has saved stays."
     )
 
 

@@ -17,7 +17,7 @@ from tui.screens import run_text
 from tui.screens.base import WorkbenchScreen
 from tui.screens.run_actions import RunActions
 from tui.screens.run_curves import CHARTS, LOSS, CurveFeed, Grown, RunCurves
-from tui.screens.run_head import RunHead, silence
+from tui.screens.run_head import RunHead, silence, stillness
 from tui.screens.run_log import LogFeed, LogPiece, paragraph_of, paragraphs_of
 from tui.screens.run_marks import MOST_MARKED
 from tui.widgets.chart import Chart
@@ -178,7 +178,7 @@ class RunScreen(RunActions, WorkbenchScreen):
         """Follow the log while it is in sight."""
         in_sight = on_top and self._pane == "log" and self._view is not None
         if self._log is None and in_sight and self._view is not None:
-            self._log = LogFeed(self.workbench.workspace.root / self._view.run.directory / "log.txt")
+            self._log = LogFeed(self.workbench.workspace.job_folder(self._view.run.directory) / "log.txt")
             self._log_watch = self.workbench.poller.watch(self._log.read, self._add_log, every=LOG_SECONDS)
         if self._log is not None:
             self._log.paused = not in_sight
@@ -279,4 +279,4 @@ class RunScreen(RunActions, WorkbenchScreen):
 def seen(live: api.Live, run: int) -> tuple[api.RunView, str]:
     """A run, and for how long it has been silent: that changes without a write, and must be told all the same."""
     view = live.run_view(run)
-    return view, silence(view.run)
+    return view, silence(view.run) or stillness(view.run)

@@ -63,7 +63,7 @@ class RunHead(CellWidget):
         tone = palette.named(TONES[state])
         filled, track, figure = _progress(run, PROGRESS_CELLS if width >= 60 else 0)
         room = max(8, width - len(filled + track) - width_of(figure) - 3)
-        left = cut(f" {SIGNS[state]} {state}", room)
+        left = cut(f" {SIGNS[state]} {doing(run, state)}", room)
         rest = cut(f"  {_said(view)}", max(0, room - width_of(left)))
         blank = " " * max(0, room - width_of(left) - width_of(rest))
         return line(
@@ -78,7 +78,8 @@ class RunHead(CellWidget):
     def _figures(self, view: api.RunView, width: int) -> Strip:
         run, palette = view.run, self.palette
         parts = []
-        if view.eta_seconds is not None and not silence(run):  # how long a silent run will take, nobody knows
+        # How long a silent or a stalled run will take, nobody knows.
+        if view.eta_seconds is not None and not silence(run) and not stillness(run):
             parts.append(("left", api.duration(view.eta_seconds)))
         elif run.train_seconds:
             parts.append(("trained in", api.duration(run.train_seconds)))
@@ -88,6 +89,8 @@ class RunHead(CellWidget):
             parts.append(("step", f"{api.number(view.step_seconds)} s"))
         if run.samples_per_second and run.state not in api.ACTIVE:
             parts.append(("speed", f"{run.samples_per_second:.1f} samples/s"))
+        if run.rolled_up_at is not None:
+            parts.append(("curves", "thinned"))
         if view.tags:
             parts.append(("tags", ", ".join(view.tags)))
         pieces: list[tuple[str, Style]] = []
@@ -107,9 +110,26 @@ def _said(view: api.RunView) -> str:
     run = view.run
     if silent := silence(run):
         return f"no sign of life; last one {silent}"
+    if stillness(run) and not view.pending:
+        return f"no progress after step {run.step}; `sonotune show {run.id}` says what to do"
     if view.pending:
         return f"{' and '.join(view.pending)} was asked for: it answers at its next step"
     return run.reason
+
+
+def doing(run: api.RunRow, state: str) -> str:
+    """The state with what the process is doing, as in `running: validation loss`, `stalled 12 min: training`."""
+    words = f"{state} {still}" if (still := stillness(run)) else state
+    # A run that has ended was doing that when it ended: its reason tells more.
+    return f"{words}: {run.phase}" if run.phase and state in (api.State.RUNNING, api.STALLED) else words
+
+
+def stillness(run: api.RunRow) -> str:
+    """For how long a run that lives has not got on, such as `12 min`; "" for any other."""
+    now = clock.now()
+    if api.shown_state(run, now) != api.STALLED:
+        return ""
+    return clock.span(now - (run.stalled_at or now))
 
 
 def silence(run: api.RunRow) -> str:

@@ -11,7 +11,14 @@ from tui.widgets.gauge import Reading
 from tui.widgets.intervals import interval_bar
 from tui.widgets.lines import Paragraph
 
-EVENT_TONES = {"failed": "bad", "interrupted": "warn", "succeeded": "good", "running": "good", "noted": "accent"}
+EVENT_TONES = {
+    "failed": "bad",
+    "interrupted": "warn",
+    "succeeded": "good",
+    "running": "good",
+    "noted": "accent",
+    "stalled": "warn",
+}
 SCORE_BAR_CELLS = 24
 CHANCE = {"auroc": 0.5, "balanced_accuracy": 0.5, "mcc": 0.0}
 ABBREVIATIONS = ("auroc", "mcc")
@@ -177,6 +184,7 @@ def facts(view: api.RunView) -> list[Paragraph]:
         "seconds": seconds,
         "throughput": rate,
         "final loss": run.final_loss and api.number(run.final_loss),
+        "curves": api.rolled_up_words(run) or None,
         "tags": ", ".join(view.tags),
         "adapter": run.adapter_path,
         "folder": run.directory,

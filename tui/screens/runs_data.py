@@ -31,6 +31,8 @@ class RunsData:
     running: int = 0
     """How many give signs of life."""
     lost: frozenset[int] = frozenset()
+    stalled: dict[int, str] = field(default_factory=dict)
+    """For how long runs that live have not got on, such as `12 min`."""
     progress: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     """Latest loss and seconds a step, of the active runs."""
     courses: dict[int, Course] = field(default_factory=dict)
@@ -59,12 +61,16 @@ class RunsFeed:
         states = api.ACTIVE
         active = [run for run in rows if run.state in states]
         now = clock.now()
-        lost = frozenset(run.id for run in active if api.shown_state(run, now) == api.LOST)
+        shown = {run.id: api.shown_state(run, now) for run in active}
+        lost = frozenset(run for run, state in shown.items() if state == api.LOST)
         older = [run for run in rows[NEWEST:] if run.id in self.wanted] if self.wanted else []
         return RunsData(
             rows=rows,
             running=len(active) - len(lost),
             lost=lost,
+            stalled={
+                run.id: clock.span(now - (run.stalled_at or now)) for run in active if shown[run.id] == api.STALLED
+            },
             progress=live.progress([run.id for run in active]),
             courses=self._courses(live, [*rows[:NEWEST], *older]),
         )

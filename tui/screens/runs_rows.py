@@ -9,6 +9,7 @@ from engine import api
 from tui import clock
 from tui.screens.runs_data import NO_COURSE, SPARK_CELLS, Course, RunsData
 from tui.text import bar, counted
+from tui.themes import Palette
 from tui.widgets.table import Cell, Column, Table
 
 COLUMNS = (
@@ -43,6 +44,7 @@ TONES = {
     "succeeded": "text",
     "failed": "bad",
     "lost": "bad",
+    "stalled": "warn",
     "interrupted": "warn",
     "cancelled": "dim",
     "queued": "accent",
@@ -54,6 +56,7 @@ SIGNS = {
     "succeeded": "✓",
     "failed": "✗",
     "lost": "?",
+    "stalled": "!",
     "interrupted": "‖",
     "cancelled": "-",
     "queued": "…",
@@ -84,8 +87,7 @@ class RunsModel:
     def _cell(self, run: api.RunListRow, key: str, width: int) -> Cell:
         palette = self._table().palette
         if key == "state":
-            state = "lost" if run.id in self.data.lost else str(run.state)
-            return f"{SIGNS[state]} {state}", palette.named(TONES[state])
+            return self._state(run, palette)
         if key == "mark":
             return ("●" if run.id in self.marked else " "), palette.accent
         if key == "spark":
@@ -96,15 +98,23 @@ class RunsModel:
             return _progress(run, width), palette.accent if run.state in api.ACTIVE else palette.text
         return self._figure(run, key), palette.text
 
+    def _state(self, run: api.RunListRow, palette: Palette) -> Cell:
+        if run.id in self.data.stalled:
+            # As short as `12m`, for the column.
+            still = self.data.stalled[run.id].replace(" ", "").replace("min", "m")
+            return f"{SIGNS[api.STALLED]} {api.STALLED} {still}", palette.named(TONES[api.STALLED])
+        state = "lost" if run.id in self.data.lost else str(run.state)
+        return f"{SIGNS[state]} {state}", palette.named(TONES[state])
+
     def _course(self, run: api.RunListRow) -> Course:
         return self.data.courses.get(run.id, NO_COURSE)
 
     def _figure(self, run: api.RunListRow, key: str) -> str:
         loss, step_seconds = self.data.progress.get(run.id, (run.final_loss, None))
         if key == "eta":
-            # How long a silent run will take, nobody knows.
-            lost = run.id in self.data.lost
-            left = None if lost else api.eta_seconds(run.state, run.step, run.planned_steps, step_seconds)
+            # How long a silent or a stalled run will take, nobody knows.
+            stuck = run.id in self.data.lost or run.id in self.data.stalled
+            left = None if stuck else api.eta_seconds(run.state, run.step, run.planned_steps, step_seconds)
             return "" if left is None else api.short_duration(left)
         if key == "loss":
             loss = self._course(run).last if loss is None else loss
@@ -133,6 +143,8 @@ def facts(data: RunsData, filter_text: str, marked: int) -> str:
     parts = [counted(len(data.rows), "run"), f"{data.running} running"]
     if data.lost:
         parts.append(f"{len(data.lost)} lost")
+    if data.stalled:
+        parts.append(f"{len(data.stalled)} stalled")
     if marked:
         parts.append(f"{marked} marked")
     if filter_text:

@@ -38,7 +38,7 @@ def run(plan: SidePlan, publish: Publish = unpublished) -> SideResult:
     from engine.training.start import prepare_environment, run_training
 
     workspace = Workspace(Path(plan.workspace))
-    prepare_environment(workspace)
+    prepare_environment()
     limit_memory(plan.memory_limit)
     peak_flops = measured_peak_flops()
     recipe = bench_recipe(plan, workspace)

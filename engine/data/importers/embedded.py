@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.data.check import JPEG_SIGNATURE, MAX_FILE_BYTES, PNG_SIGNATURE
 from engine.data.importers.known_files import KnownFiles, Stamp
 from engine.data.importers.naming import split_extension
-from engine.data.paths import RejectedError, normalise_path, storable
+from engine.data.paths import RejectedError, normalise_path, storable, view_of
 
 
 class ImageWriter:
@@ -44,6 +44,7 @@ class ImageWriter:
         path = normalise_path(f"{view}/{stem}{extension}")
         if self._taken.get(path, sha256) != sha256:
             path = normalise_path(f"{view}/{stem}-{sha256[:12]}{extension}")
+        view_of(path)  # a view named "." leaves no folder
         if path not in self._taken:
             self._taken[path] = sha256
             file = self._folder / path

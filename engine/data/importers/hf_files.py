@@ -73,6 +73,7 @@ def read_rows(folder: Path, shard: Shard, columns: Sequence[str]) -> Iterator[di
         DataError: the file is missing or damaged.
     """
     with _explained(folder, shard.file):
+        _require_own_file(folder, shard.file)
         for batch in _batches(shard.file, columns):
             batch.validate(full=True)  # a damaged or hostile file must not crash the process
             for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -85,6 +86,7 @@ def read_schema(folder: Path, shard: Shard) -> tuple[list[str], Mapping[str, Any
     import pyarrow.parquet as pq
 
     with _explained(folder, shard.file):
+        _require_own_file(folder, shard.file)
         if shard.file.suffix == ".parquet":
             schema = pq.read_schema(shard.file)
         else:
@@ -142,6 +144,20 @@ def _split_in(path: Path) -> str | None:
         if match := _WORD.search(part.casefold()):
             return match[1]
     return None
+
+
+def _require_own_file(folder: Path, file: Path) -> None:
+    """Refuse a pipe, which would block the reader for ever, and a link that leads out of the folder.
+
+    The hub's own cache is let through: its snapshots are links into the `blobs` beside them.
+    """
+    real = file.resolve(strict=True)
+    if not real.is_file():
+        raise ValueError("not a regular file")
+    snapshots = next((each for each in folder.resolve().parents if each.name == "snapshots"), None)
+    blobs = [] if snapshots is None else [snapshots.parent / "blobs"]
+    if not any(real.is_relative_to(place) for place in (folder.resolve(), *blobs)):
+        raise ValueError("a link leads out of the folder")
 
 
 def _plain_name(name: object) -> str:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.data.importers.naming import differences, loose_key, name_key, split_extension
+from engine.data.paths import MAX_PATH
 
 FOLDER_MISSING = "folder missing"
 FOLDERS_IN_FRONT = "folders in front"
@@ -25,6 +26,8 @@ class PathLookup:
         A name with a folder means an image in such a folder; folders in front of it (`/data/set/Femur/1.png`) are cut
         off one by one. A bare file name will do where only one image has it.
         """
+        if len(said) > MAX_PATH:
+            return None
         parts = [part for part in said.replace("\\", "/").strip().split("/") if part not in {"", "."}]
         if len(parts) == 1:
             path = self._by_key(parts[0], (_base, _loose_base))

@@ -16,7 +16,7 @@ from engine.data.importers.pipeline import Gathered, import_gathered, require_fo
 from engine.data.importers.publish import Recorder
 from engine.data.importers.report import Notice, Tolerances, notice
 from engine.data.importers.request import SourceOptions
-from engine.data.importers.workbook import HEAD_ROWS, Cell, Row, Sheet, open_workbook
+from engine.data.importers.workbook import HEAD_ROWS, Cell, MergedColumn, Row, Sheet, open_workbook
 from engine.data.paths import RejectedError, normalise_path, storable, view_of
 from engine.errors import DataError
 from engine.types import QUESTION_IDS, DatasetRecord
@@ -151,7 +151,7 @@ class _Reading:
         if missing:
             self._notices.append(notice("questions without a column", missing))
 
-    def filled(self, number: int, row: Row, merged: Mapping[int, Mapping[int, int]]) -> Row:
+    def filled(self, number: int, row: Row, merged: Mapping[int, MergedColumn]) -> Row:
         """The row as a person sees it: cells of a merged block show the value at its top."""
         cells = list(row)
         for column, tops in merged.items():

@@ -7,15 +7,17 @@ XML, because a streaming reader does not tell them (ECMA-376 part 1, 18.3.1.55).
 from __future__ import annotations
 
 import datetime
+import lzma
 import re
+import struct
 import warnings
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree.ElementTree import ParseError
 
 from engine.data.paths import storable
 from engine.errors import DataError
@@ -30,16 +32,19 @@ MAX_ROWS = 1_048_576
 MAX_COLUMNS = 256
 HEAD_ROWS = 20
 """The heads are looked for in the first rows of a sheet."""
+MAX_MERGED = 200_000
+"""Merged blocks of a sheet; people merge a few hundred."""
 MAX_CELL = 1_000_000
 """Characters; Excel itself stops at 32,767."""
 
 _FAULTS = (
-    zipfile.BadZipFile, zlib.error, ParseError, KeyError, ValueError, TypeError, IndexError, AttributeError,
-    EOFError, OverflowError, RuntimeError, RecursionError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, SyntaxError, KeyError, ValueError, TypeError,
+    IndexError, AttributeError, EOFError, OverflowError, RuntimeError, RecursionError,
 )  # fmt: skip
-"""What openpyxl raises for files that are no proper workbook."""
+"""What openpyxl raises for files that are no proper workbook; `SyntaxError` is what both XML parsers' errors are, that
+of lxml, which it takes where it is installed, and that of the standard library."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*?\bref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]{0,150}?\bref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
 _ERRORS = frozenset({"#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"})
 """What a cell shows whose formula failed."""
 _OLD_FORMAT = b"\xd0\xcf\x11\xe0"
@@ -55,6 +60,22 @@ class Cell(NamedTuple):
 
 
 Row = Sequence[Cell | None]
+
+
+class MergedColumn:
+    """The merged blocks of one column. Ranges, not rows: a hostile sheet merges a million rows in each column."""
+
+    def __init__(self, blocks: Sequence[tuple[int, int]]) -> None:
+        """From (first, last) rows."""
+        self._blocks = sorted(blocks)
+
+    def get(self, row: int) -> int | None:
+        """The row whose value this one shows; None for a row that shows its own."""
+        place = bisect_right(self._blocks, (row,)) - 1  # the last block that begins above this row
+        if place < 0:
+            return None
+        top, bottom = self._blocks[place]
+        return top if row <= bottom else None
 
 
 class Sheet:
@@ -75,17 +96,18 @@ class Sheet:
             if any(row):
                 yield number, row
 
-    def merged_below(self) -> dict[int, dict[int, int]]:
-        """Cells that show the value of a merged cell above them: {column from 0 on: {row: row of the value}}."""
+    def merged_below(self) -> dict[int, MergedColumn]:
+        """Cells that show the value of a merged cell above them, by column from 0 on."""
         from openpyxl.utils import column_index_from_string
 
-        merged: dict[int, dict[int, int]] = {}
-        for left, top, right, bottom in self._merges():
+        blocks: dict[int, list[tuple[int, int]]] = {}
+        for count, (left, top, right, bottom) in enumerate(self._merges(), 1):
+            if count > MAX_MERGED:
+                raise ValueError(f"more than {MAX_MERGED:,} merged cells")
             column = column_index_from_string(left.decode()) - 1
             if left == right and column < MAX_COLUMNS:
-                low, high = int(top), min(int(bottom), MAX_ROWS)
-                merged.setdefault(column, {}).update(dict.fromkeys(range(low + 1, high + 1), low))
-        return merged
+                blocks.setdefault(column, []).append((int(top), min(int(bottom), MAX_ROWS)))
+        return {column: MergedColumn(found) for column, found in blocks.items()}
 
     def _merges(self) -> Iterator[tuple[bytes, ...]]:
         tail = b""

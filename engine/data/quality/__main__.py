@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.data.quality.background import run_in_background
 from engine.errors import SonotuneError
 from engine.evaluation.leaks import settle_leaks
+from engine.private_files import keep_files_private
 from engine.workspace import Workspace
 
 
@@ -28,4 +29,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    keep_files_private()
     sys.exit(main())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +155,7 @@ def _question(entry: Mapping[str, Any], given: str | None) -> str:
 
 def _probability(entry: Mapping[str, Any]) -> float | None:
     value = _first(entry, PROBABILITY_KEYS)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or not 0 <= value <= 1:
+    # Compared first: NaN and infinity are outside too, and a whole number of 400 digits becomes no float.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         return None
     return float(value)

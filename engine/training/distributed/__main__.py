@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import SonotuneError
-from engine.jobs.session import describe_error
+from engine.jobs.describing import describe_error
+from engine.jobs.log_output import outlast_full_log
+from engine.private_files import keep_files_private
 from engine.training.distributed.reports import Failure, Outcome, Report
 from engine.training.distributed.session import RankSession, Wishes
 from engine.training.start import prepare_environment, train_run
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(workspace: Workspace, given: argparse.Namespace, wishes: Wishes) -> Outcome | None:
-    prepare_environment(workspace)
+    prepare_environment()
     from engine.training.distributed.ranks import join, leave
 
     ranks = join(given.rendezvous, given.rank, given.ranks)
@@ -77,4 +79,6 @@ def end_with_parent(wishes: Wishes) -> None:
 
 
 if __name__ == "__main__":
+    keep_files_private()
+    outlast_full_log()
     sys.exit(main())

@@ -47,6 +47,11 @@ class Ranks:
         return self.size == 1
 
     @property
+    def patience_seconds(self) -> float:
+        """How long the others wait for one of them."""
+        return PATIENCE.total_seconds()
+
+    @property
     def first(self) -> bool:
         """Whether this is the one that writes: figures, events, checkpoints, the adapter."""
         return self.rank == 0

@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from engine.store.writer import Writer
+from engine.jobs.journal import Attempt, boot_id
+from engine.jobs.recording import Recording
+from engine.store.reader import Reader
 from engine.training.distributed.reports import Outcome
 from engine.types import Action, JobKind, State
 from engine.workspace import Workspace
 
 if TYPE_CHECKING:
+    from engine.store.writer import Writer
     from engine.training.distributed.ranks import Ranks
 
 
@@ -59,6 +62,18 @@ class Wishes:
             self.asked = Action(word)
 
 
+DRAIN_SECONDS = 30.0
+"""How long the first rank waits at its end for a runs.db that is locked or full."""
+
+
+def _recording(workspace: Workspace, run_id: int) -> Recording:
+    with Reader(workspace) as reader:
+        row = reader.run(run_id)
+    # Its process is the one that has started this rank; a row that no process has taken yet is nobody's.
+    attempt = None if row.pid is None else Attempt(row.pid, row.process_start, boot_id())
+    return Recording(workspace, JobKind.TRAINING, run_id, workspace.job_folder(row.directory), attempt)
+
+
 class RankSession:
     """The side of a run's session that the training talks to, for one rank."""
 
@@ -66,8 +81,8 @@ class RankSession:
         self.job_id = run_id
         self.outcome: Outcome | None = None
         self._ranks, self._wishes = ranks, wishes
-        self.writer = Writer.open(workspace) if ranks.first else None
-        """Of the first rank alone."""
+        self.recording = _recording(workspace, run_id) if ranks.first else None
+        """Of the first rank alone, in the name of the job process: the row is that one's."""
 
     def __enter__(self) -> RankSession:
         return self
@@ -75,18 +90,25 @@ class RankSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.writer is not None:
-            self.writer.close()
+        if self.recording is not None:
+            # What is still missing then stands in the journal, which the job process replays before it ends.
+            self.recording.drain(DRAIN_SECONDS)
+            self.recording.close()
+
+    @property
+    def writer(self) -> Writer | None:
+        """A connection to runs.db; of the first rank alone."""
+        return None if self.recording is None else self.recording.writer
 
     def event(self, event: str, detail: str) -> None:
         """Add a line to the run's history, in the name of all ranks."""
-        if self.writer is not None:
-            self.writer.add_event(JobKind.TRAINING, self.job_id, event, detail)
+        if self.recording is not None:
+            self.recording.event(event, detail)
 
     def update(self, **values: Any) -> None:
         """Set columns of the run's row."""
-        if self.writer is not None:
-            self.writer.update(JobKind.TRAINING, self.job_id, **values)
+        if self.recording is not None:
+            self.recording.update(**values)
 
     def finish(self, state: State, reason: str) -> None:
         """Say how the run ends; the job process writes it."""
@@ -95,3 +117,7 @@ class RankSession:
     def check(self) -> Action | None:
         """What the user asks for, the same on all ranks: call it on all of them at the same point of a step."""
         return self._ranks.of_first(self._wishes.asked)
+
+    def heard(self) -> Action | None:
+        """What this rank has heard of the user by now, without asking the others."""
+        return self._wishes.asked

@@ -8,7 +8,7 @@ whether one of them had to save memory; at its end the sum of the gradients; aft
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from engine.training.callbacks import refuse_broken_weights
 from engine.training.checkpoints import STAGING
 from engine.training.collator import IGNORED, SAMPLES, TOKENS
 from engine.training.distributed.batches import IdleCollator, as_it_is, is_idle, validation_batches
 from engine.training.distributed.ranks import Ranks
 from engine.training.trainer import AnswerTrainer
+from engine.training.whole import is_failed_write
 
 
 class SharedTrainer(AnswerTrainer):
@@ -96,13 +98,29 @@ class SharedTrainer(AnswerTrainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write a checkpoint: the first rank everything, the others their random numbers beside it."""
+        refuse_broken_weights(self.state.global_step, self.model)
         folder = Path(self.args.output_dir)
         if self.ranks.first:
             shutil.rmtree(folder / STAGING, ignore_errors=True)
         self.ranks.wait()
-        # Of TRL: the writing without what `AnswerTrainer` does before and after it.
-        super(AnswerTrainer, self)._save_checkpoint(model, trial)
-        self.ranks.wait()
+        fault = self._written(lambda: super(AnswerTrainer, self)._save_checkpoint(model, trial))
+        # A rank that could not write must not leave the others waiting for a checkpoint that is whole.
+        failed = any(row[0] for row in self.ranks.gathered([fault is not None]))
         if self.ranks.first:
-            self.put_in_place(folder)
+            if failed:
+                fault = fault or OSError("another rank could not write")
+            else:
+                fault = self._written(lambda: self.put_in_place(folder))
+            if fault is not None:
+                self.go_on_without(folder, fault)
         self.ranks.wait()
+
+    def _written(self, write: Callable[[], None]) -> Exception | None:
+        """Write a part of a checkpoint; what has kept it from being written."""
+        try:
+            write()
+        except Exception as error:
+            if not is_failed_write(error):
+                raise
+            return error
+        return None
