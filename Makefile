@@ -42,6 +42,7 @@ gpu-test: install ## the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu
 
 faults: install ## inject some 400 faults into real processes and print what was lost (about an hour; FAULTS=short KINDS=a,b; docs/reliability.md)
+	$(if $(KINDS)$(filter short,$(FAULTS)),,$(BIN)/python -m pytest -m long)
 	$(BIN)/python tests/faults $(if $(filter short,$(FAULTS)),,--full) \
 		$(if $(KINDS),--kinds "$(KINDS)",$(if $(filter short,$(FAULTS)),,--write docs/reliability.md))
 

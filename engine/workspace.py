@@ -14,7 +14,7 @@ ENVIRONMENT_VARIABLE = "SONOTUNE_WORKSPACE"
 def is_job_directory(directory: str) -> bool:
     """Whether a path of a row can be that of a job: below `outputs/`, or "" for predictions that were imported."""
     parts = PurePosixPath(directory).parts
-    return not directory or (len(parts) > 1 and parts[0] == "outputs" and ".." not in parts and "\0" not in directory)
+    return not directory or (len(parts) > 1 and parts[0] == "outputs" and ".." not in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Workspace:
         if not directory:
             return self.outputs / ".none"  # imported predictions have no folder; there never is one of this name
         folder, outputs = self.root / directory, self.outputs
+        if "\0" in directory and is_job_directory(directory):
+            return folder  # no system opens it, and says so itself
         # `outputs` itself may be a link to a larger disk; what is in it may not lead out of it.
         if not is_job_directory(directory) or not folder.resolve().is_relative_to(outputs.resolve()):
             raise StoreError(

@@ -95,8 +95,9 @@ def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device,
         NoRoomError: as things are no job can be started; this one waits on in the queue.
     """
     own = os.getpid()
-    log = workspace.job_folder(job.directory) / "log.txt"
-    _make_room(workspace, log)
+    log = workspace.root / job.directory / "log.txt"
+    if _lies_in_outputs(workspace, job):
+        _make_room(workspace, log)
     claimed = writer.transition(
         job.kind,
         job.id,
@@ -112,6 +113,7 @@ def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device,
         return None
     environment = {**child_environment(), "CUDA_VISIBLE_DEVICES": device.visible, DEVICE_VARIABLE: device.id}
     try:
+        workspace.job_folder(job.directory)  # a link out of outputs/: this job fails, the queue goes on
         child = spawn_detached(command(job.kind, job.id, workspace), log, environment, workspace.root)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in PASSING:
@@ -138,6 +140,14 @@ def note_process(writer: Writer, job: JobRow, process: Process) -> None:
     """
     writer.hand_over(job.kind, job.id, os.getpid(), process.pid, process.start)
     process.unnoted = None
+
+
+def _lies_in_outputs(workspace: Workspace, job: JobRow) -> bool:
+    try:
+        workspace.job_folder(job.directory)
+    except StoreError:
+        return False
+    return True
 
 
 def _make_room(workspace: Workspace, log: Path) -> None:

@@ -74,7 +74,7 @@ def features(case: Case) -> NDArray[np.float64]:
     return np.concatenate([small.ravel() / 255, histogram, np.asarray(figures) / 255])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thumbnail_does_not_tell_normal_from_abnormal(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     import_phantoms(workspace, count=2400, size=160, abnormal_share=0.25)

@@ -210,5 +210,5 @@ KINDS = (
     Kind("runs.db replaced by an empty file", light(emptied), full=4, short=1),
     Kind("runs.db replaced by another one", light(another), full=4),
     Kind("runs.db of a newer version", light(newer), full=4, short=1),
-    Kind("runs.db spoiled, backup put in place", light(spoiled), full=8, short=1),
+    Kind("runs.db spoiled, backup put in place", light(spoiled), full=8),
 )

@@ -53,10 +53,10 @@ def _measured(case: Case) -> None:
 
 KINDS: tuple[Kind, ...] = (
     real("training killed, loading", training.killed_while_loading, 8),
-    real("training killed, in a step", training.killed_in_a_step, 10, 1),
+    real("training killed, in a step", training.killed_in_a_step, 10),
     real("training killed, random moment", training.killed_at_a_random_moment, 8),
     real("training killed, checkpoint write", training.killed_in_a_checkpoint, 12, 1),
-    real("training killed, adapter save", training.killed_in_the_adapter_save, 8, 1),
+    real("training killed, adapter save", training.killed_in_the_adapter_save, 8),
     real("training killed, again after a resume", training.killed_twice, 4),
     evaluated("evaluation killed, asking", evaluation.killed_while_asking, 8),
     evaluated("evaluation killed, scoring", evaluation.killed_while_scoring, 6),

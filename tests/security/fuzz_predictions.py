@@ -95,6 +95,8 @@ def check(given: tuple[bytes, Any]) -> None:
 
 
 FOUND: tuple[tuple[bytes, Any], ...] = (
+    # Half a surrogate pair in the output of an entry that says it is an error: the database holds no such text.
+    (b'[{"path": "Femur/a_1.png", "task": "Q7", "prediction": "\\ud800", "error": [[]]}]', None),
     # A whole number that becomes no float.
     (b'{"file": "Femur/a_1.png", "task": "Q6", "answer": "Good", "p_abnormal": 1' + b"0" * 400 + b"}", None),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import pickle
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,10 @@ def test_nothing_of_ours_loads_pickles_or_trusts_remote_code() -> None:
     for file in sorted(engine.rglob("*.py")):
         if file.relative_to(engine).parts[0] == "basemodel":
             continue  # keeps its own tables while the embedded model is made, in a folder of its own
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if not re.search(r"torch\.load|pickle|eval\(|exec\(|trust_remote_code", text):
+            continue
+        tree = ast.parse(text)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 assert ast.unparse(node.func) not in ("torch.load", "pickle.load", "pickle.loads", "eval", "exec"), file

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import time
@@ -62,7 +63,10 @@ def test_a_listening_process_would_be_seen(tmp_path: Path) -> None:
 def test_nothing_of_ours_makes_a_server() -> None:
     """No module of engine or tui opens a socket, or serves anything."""
     for file in [*(REPOSITORY / "engine").rglob("*.py"), *(REPOSITORY / "tui").rglob("*.py")]:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if not re.search(r"socket|server|flask|fastapi|uvicorn|aiohttp|grpc|xmlrpc", text):
+            continue
+        tree = ast.parse(text)
         names = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         serving = {
             "socket.socket",

@@ -186,7 +186,7 @@ def ranks_of(workspace: Workspace, run_id: int) -> list[int]:
     return [int(number) for number in re.findall(r"process (\d+)", said)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_death_of_a_rank_fails_the_run_which_then_resumes(tmp_path: Path, base_folder: Path, recipe: Build) -> None:
     workspace = Workspace(tmp_path)
     import_phantoms(workspace, "phantoms", count=60, seed=3, abnormal_share=0.5, size=96, processes=1)

@@ -41,7 +41,7 @@ def test_the_plain_auto_classes_load_it_and_it_stays_small(name: str) -> None:
     assert sum(file.stat().st_size for file in folder.iterdir()) < most_bytes
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", SIZES)
 def test_it_describes_what_it_sees_and_knows_nothing_of_normality(name: str) -> None:
     model, processor = load(name)

@@ -91,7 +91,7 @@ def kill_in_mid_training(workspace: Workspace) -> int:
         return reader.run(run.id).step
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_killed_in_mid_training_ends_with_the_same_table(
     tmp_path: Path, base_folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

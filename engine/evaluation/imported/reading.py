@@ -117,13 +117,17 @@ def _line(number: int, entry: Any, question: str | None) -> Line:
     text = _first(entry, ANSWER_KEYS)
     if error not in (None, "", False):
         shown = error if isinstance(error, str) else json.dumps(error)
-        return Line(number, path, asked, text if isinstance(text, str) and text else shown, True, False, None)
+        told = text if isinstance(text, str) and text else shown
+        return Line(number, path, asked, _storable_text(told), True, False, None)
     if not isinstance(text, str):
         raise RejectedError(storable(path), f"no output: none of {', '.join(ANSWER_KEYS)} is text")
-    if not is_encodable(text):
-        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     cut = entry.get("finish_reason") == "length" or entry.get("cut_off") is True
-    return Line(number, path, asked, text, False, cut, _probability(entry))
+    return Line(number, path, asked, _storable_text(text), False, cut, _probability(entry))
+
+
+def _storable_text(text: str) -> str:
+    """The text in full, with what UTF-8, and so the database, cannot hold written as escapes."""
+    return text if is_encodable(text) else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _first(entry: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
