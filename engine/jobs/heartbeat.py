@@ -11,7 +11,7 @@ from contextlib import closing
 from types import TracebackType
 
 from engine.errors import SonotuneError, StoreError
-from engine.jobs.database_file import DatabaseFile, FileId, Place, put_back
+from engine.jobs.database_file import DatabaseFile, FileId, Place, file_id, put_back
 from engine.jobs.devices import nvml_indices
 from engine.jobs.disk import DiskWatch
 from engine.jobs.process import process_start
@@ -68,7 +68,8 @@ class Heartbeat:
         self._poll_seconds = POLL_SECONDS if poll_seconds is None else poll_seconds
         self._tell, self._keep_worker = tell, keep_worker
         self._owner = Owner(os.getpid(), process_start(os.getpid()))
-        self._home: FileId | None = None
+        # Now, while the claim is fresh: the thread may open runs.db for the first time after another came to its place.
+        self._home: FileId | None = file_id(workspace)
         self._put_back_at = self._keep_at = 0.0
         self._said: str | None = None
         self._disk = DiskWatch(workspace.root, tell)
