@@ -20,7 +20,7 @@ class RestoreWrites(WriterBase):
     def missing_runs(self) -> list[int]:
         """Ids of runs that other rows belong to, and that have no row themselves."""
         owned = " UNION ".join(
-            f"SELECT run_id FROM {table} WHERE run_id IS NOT NULL"  # noqa: S608 - literals
+            f"SELECT run_id FROM {table} WHERE typeof(run_id) = 'integer'"  # noqa: S608 - literals
             for table in _OF_RUNS
         )
         statement = f"SELECT run_id FROM ({owned}) WHERE run_id NOT IN (SELECT id FROM runs) ORDER BY run_id"  # noqa: S608

@@ -435,3 +435,89 @@ def test_two_hundred_runs_with_all_that_belongs_to_them_come_through_a_restore(t
     assert after == before and found.dropped == {}
     with Writer.open(workspace) as writer:
         assert add_run(writer, "next") == last + 1  # no id is given twice: folders are named by it
+
+
+def swap(database: Path, seed: int) -> None:
+    """Two pages behind the schema change places: each reads well, and belongs to another table or place."""
+    chance = random.Random(seed)
+    one, other = chance.sample(range(70, database.stat().st_size // 4096), 2)
+    with database.open("r+b") as file:
+        file.seek(one * 4096)
+        first = file.read(4096)
+        file.seek(other * 4096)
+        second = file.read(4096)
+        file.seek(one * 4096)
+        file.write(second)
+        file.seek(other * 4096)
+        file.write(first)
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["with a backup", "without"])
+@pytest.mark.parametrize("seed", range(12))
+def test_pages_that_have_changed_places_end_nothing(workspace: Workspace, seed: int, beside: bool) -> None:
+    backup = workspace.root / "copy.db"
+    before = counts(workspace)
+    if beside:
+        back_up(workspace.database, backup)
+    swap(workspace.database, seed)
+    restore(workspace, backup if beside else None)
+    assert is_sound(workspace)
+    if beside:
+        after = counts(workspace)
+        assert all(after[name] >= before[name] for name in before)
+    with Reader(workspace) as reader:
+        assert all(isinstance(run.id, int) and run.name for run in reader.runs())
+
+
+def test_a_page_that_leads_back_to_earlier_rows_is_no_endless_way(workspace: Workspace) -> None:
+    """The last leaf of the curves stands in the place of the first, so its rows come before those that precede them."""
+    leaves = leaves_of(workspace.database, page_of(workspace, "metrics"))
+    with workspace.database.open("r+b") as file:
+        file.seek((leaves[0] - 1) * 4096)
+        first = file.read(4096)
+        file.seek((leaves[-1] - 1) * 4096)
+        file.write(first)
+    found = restore(workspace)
+    assert is_sound(workspace)
+    assert found.salvage is not None
+    [curves] = [table for table in found.salvage.tables if table.table == "metrics"]
+    assert curves.gaps and 1000 < curves.rows <= 2400
+
+
+def leaves_of(database: Path, root: int) -> list[int]:
+    """Pages below the interior page of a table, in order (https://www.sqlite.org/fileformat2.html, section 1.6)."""
+    content = database.read_bytes()[(root - 1) * 4096 : root * 4096]
+    assert content[0] == 5
+    cells = int.from_bytes(content[3:5], "big")
+    places = [int.from_bytes(content[12 + 2 * cell : 14 + 2 * cell], "big") for cell in range(cells)]
+    return [int.from_bytes(content[place : place + 4], "big") for place in places] + [
+        int.from_bytes(content[8:12], "big")
+    ]
+
+
+@pytest.mark.parametrize("part", [0.99, 0.8])
+def test_a_file_that_was_cut_short_gives_what_is_left(workspace: Workspace, part: float) -> None:
+    before = counts(workspace)
+    os.truncate(workspace.database, int(workspace.database.stat().st_size * part))
+    restore(workspace)
+    assert is_sound(workspace)
+    after = counts(workspace)
+    assert sum(after.values()) > sum(before.values()) * (part - 0.4)
+
+
+def test_a_text_whose_further_pages_are_gone_replaces_none_of_the_backup(tmp_path: Path) -> None:
+    workspace = workspace_at(tmp_path)
+    long = "it said " + "word " * 3000
+    with Writer.open(workspace) as writer:
+        evaluation = add_evaluation(writer, add_run(writer))
+        writer.add_predictions(evaluation, [prediction("Head/0.png", raw_output=long)])
+    checkpoint(workspace)
+    backup = workspace.root / "copy.db"
+    back_up(workspace.database, backup)
+    content = bytearray(workspace.database.read_bytes())
+    page = content.rindex(b"word word word") // 4096  # the last page that the text goes on to
+    content[page * 4096 + 4 : (page + 1) * 4096] = bytes(4092)
+    workspace.database.write_bytes(content)
+    restore(workspace, backup)
+    with Reader(workspace) as reader:
+        assert [each.raw_output for each in reader.predictions(evaluation)] == [long]

@@ -85,4 +85,5 @@ def due(workspace: Workspace, now: float) -> Path | None:
 
 def _changed(database: Path) -> float:
     log = database.with_name(database.name + "-wal")
-    return max(path.stat().st_mtime for path in (database, log) if path.exists())
+    # An empty log is made by whoever opens the database, also to read; it tells of no change.
+    return max(path.stat().st_mtime for path in (database, log) if path.exists() and path.stat().st_size)

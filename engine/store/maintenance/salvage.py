@@ -45,6 +45,8 @@ def salvage(damaged: Path, target: sqlite3.Connection) -> Salvage:
     found = Salvage()
     try:
         source = sqlite3.connect(f"{damaged.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        # Otherwise SQLite refuses a file that is shorter than its header says, though its other pages are whole.
+        source.execute("PRAGMA writable_schema = ON")
         source.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
         source.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
@@ -98,16 +100,32 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, co
     if not shared:
         return found
     names = ", ".join(f'"{name}"' for name in shared)
-    insert = f'INSERT OR REPLACE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(shared))})'  # noqa: S608
+    insert = f'INSERT OR {{}} INTO "{table}" ({names}) VALUES ({", ".join("?" * len(shared))})'  # noqa: S608
+    kinds = _kinds(target, table, shared)
     target.execute("BEGIN IMMEDIATE")
     for row in _rows(source, target, table, names, found):
+        if not all(value is None or isinstance(value, kind) for value, kind in zip(row, kinds, strict=True)):
+            found.refused += 1  # a page of another table stands in the place of this one's
+            continue
         try:
-            target.execute(insert, row)
+            target.execute(insert.format("IGNORE" if _is_doubtful(row) else "REPLACE"), row)
             found.rows += 1
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError):
             found.refused += 1
     target.execute("COMMIT")
     return found
+
+
+def _kinds(target: sqlite3.Connection, table: str, names: Sequence[str]) -> list[tuple[type, ...]]:
+    """What Python reads from a sound value of each column, by its declared type."""
+    known: dict[str, tuple[type, ...]] = {"INTEGER": (int,), "REAL": (int, float), "TEXT": (str,), "BLOB": (bytes,)}
+    declared = {row[1]: str(row[2]).upper() for row in target.execute(f'PRAGMA table_info("{table}")')}
+    return [known.get(declared[name], (object,)) for name in names]
+
+
+def _is_doubtful(row: Sequence[object]) -> bool:
+    """Whether a text looks like one whose further pages are gone: such a row replaces none of a backup."""
+    return any(isinstance(value, str) and ("\ufffd" in value or "\0" in value) for value in row)
 
 
 def _rows(
@@ -120,47 +138,51 @@ def _rows(
 def _by_row_id(source: sqlite3.Connection, table: str, names: str, found: Salvaged) -> Iterator[Sequence[object]]:
     """Rows in order until one cannot be read, then on behind it."""
     statement = f'SELECT rowid, {names} FROM "{table}" WHERE rowid >= ? ORDER BY rowid'  # noqa: S608
-    start, last = -_LAST, 0
+    start: int = -_LAST
+    last: int | None = None
     while True:
         try:
             for row in source.execute(statement, (start,)):
+                if row[0] < start or (last is not None and row[0] <= last):
+                    # A page that stands in the place of another may lead back to where we were, without end.
+                    raise sqlite3.DatabaseError("rows are out of order")
                 last = row[0]
                 yield row[1:]
             return
         except sqlite3.DatabaseError as error:
             found.gaps += 1
             found.error = str(error)
-        after = _readable_after(source, table, max(start, last))
+        after = _readable_after(source, table, names, max(start, 0 if last is None else last))
         if after is None:
             return
-        start = last = after
+        start, last = after, None
 
 
-def _readable_after(source: sqlite3.Connection, table: str, row_id: int) -> int | None:
+def _readable_after(source: sqlite3.Connection, table: str, names: str, row_id: int) -> int | None:
     """The next row id from which on something can be read: near ones one by one, far ones to a stride; or None."""
     at, stride = row_id, 1
     for tried in range(_SINGLE + 64):
         stride = stride * 2 if tried >= _SINGLE else 1
         if at + stride > _LAST:
             return None
-        if _is_readable(source, table, at + stride):
+        if _is_readable(source, table, names, at + stride):
             break
         at += stride
     low, high = at, at + stride
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _is_readable(source, table, middle) else (middle, high)
+        low, high = (low, middle) if _is_readable(source, table, names, middle) else (middle, high)
     return high
 
 
-def _is_readable(source: sqlite3.Connection, table: str, row_id: int) -> bool:
+def _is_readable(source: sqlite3.Connection, table: str, names: str, row_id: int) -> bool:
     # All of the row: a page behind it, on which a long text goes on, may be the one that is gone.
-    statement = f'SELECT * FROM "{table}" WHERE rowid >= ? ORDER BY rowid LIMIT 1'  # noqa: S608
+    statement = f'SELECT rowid, {names} FROM "{table}" WHERE rowid >= ? ORDER BY rowid LIMIT 1'  # noqa: S608
     try:
-        source.execute(statement, (row_id,)).fetchone()
+        row = source.execute(statement, (row_id,)).fetchone()
     except sqlite3.DatabaseError:
         return False
-    return True
+    return row is None or row[0] >= row_id
 
 
 def _from_both_ends(source: sqlite3.Connection, table: str, names: str, found: Salvaged) -> Iterator[Sequence[object]]:
