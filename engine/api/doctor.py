@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from engine.api.safety import safety_findings
 from engine.api.unattended import unattended_findings
 from engine.errors import SonotuneError
+from engine.files import free_bytes
 from engine.jobs.devices import devices
 from engine.store.location import refuse_network_file_system
 from engine.store.reader import Reader
@@ -82,10 +82,7 @@ def _base_model(workspace: Workspace) -> Finding:
 
 
 def _disk(workspace: Workspace) -> Finding:
-    folder = workspace.root
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(workspace.root)
     good = free > LOW_DISK_BYTES
     detail = f"{free / 2**30:.0f} GiB free in {workspace.root}"
     return Finding("disk", good, detail, "" if good else "free some space or choose another --workspace")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import StoreError, UsageError
-from engine.store.maintenance.backup import back_up
-from engine.store.maintenance.check import Checked, Fault, check
-from engine.store.maintenance.compact import Compacted, compact
-from engine.store.maintenance.restore import Restored, restore
+from engine.maintenance.backup import back_up
+from engine.maintenance.check import Checked, Fault, check
+from engine.maintenance.compact import Compacted, compact
+from engine.maintenance.restore import Restored, restore
 from engine.store.reader import Reader
 from engine.workspace import Workspace
 
@@ -51,7 +51,7 @@ def back_up_database(
         progress: takes the bytes that are done and all of them.
 
     Raises:
-        UsageError, StoreError: see `engine.store.maintenance.backup.back_up`.
+        UsageError, StoreError: see `engine.maintenance.backup.back_up`.
     """
     _require(workspace)
     if target is None:
@@ -75,7 +75,7 @@ def compact_database(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Compacted:
-    """Thin curves and telemetry of runs that ended so many days ago; see `engine.store.maintenance.compact`."""
+    """Thin curves and telemetry of runs that ended so many days ago; see `engine.maintenance.compact`."""
     _require(workspace)
     if days < 0 or buckets < 1:
         raise UsageError("Days and buckets are counted from zero and one on")
@@ -86,7 +86,7 @@ def compact_database(
 
 
 def restore_database(workspace: Workspace, backup: Path | None = None) -> Restored:
-    """Make runs.db anew from a backup and all that can be read; see `engine.store.maintenance.restore`."""
+    """Make runs.db anew from a backup and all that can be read; see `engine.maintenance.restore`."""
     if backup is not None and not backup.expanduser().is_file():
         raise UsageError(f"There is no backup {backup}", next_step="`ls backups/` shows the automatic ones.")
     return restore(workspace, None if backup is None else backup.expanduser())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.data.files import flush_folder, write_durably
+from engine.data.files import write_durably
 from engine.errors import UsageError
+from engine.files import flush
 from engine.recipe import Recipe, preset_recipes, recipe_to_toml
 from engine.recipe.text import clean, shown
 from engine.text import one_line
@@ -104,4 +105,4 @@ def _write(target: Path, data: bytes, overwrite: bool) -> None:
         if not overwrite:
             target.unlink(missing_ok=True)
         raise
-    flush_folder(target.parent)
+    flush(target.parent)

@@ -39,15 +39,6 @@ def write_durably(file: Path, data: bytes | memoryview) -> None:
         os.fsync(stream.fileno())
 
 
-def flush_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on disk: a rename is durable only after this."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def import_lock(workspace: Workspace, name: str) -> Iterator[None]:
     """Keep a second import of the same dataset out; the lock ends with the process, whatever ends it.

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.data.files import check_name, flush_folder, write_durably
+from engine.data.files import check_name, write_durably
 from engine.errors import DataError
+from engine.files import flush
 from engine.types import Case, DatasetRecord, Problem, Split
 from engine.workspace import Workspace
 
@@ -168,7 +169,7 @@ def write_dataset(
         install()
     for name in (CASES, PROBLEMS, MANIFEST):
         (folder / f"{name}.tmp").replace(folder / name)
-    flush_folder(folder)
+    flush(folder)
 
 
 def _json_bytes(content: object) -> bytes:

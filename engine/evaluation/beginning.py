@@ -14,6 +14,7 @@ from engine.evaluation.plan import Plan
 from engine.jobs.session import JobSession
 from engine.questions.vocabulary import NORMALITY
 from engine.store.reader import Reader
+from engine.store.recorded import ANEW, GOES_ON
 from engine.store.records import EvaluationRow
 from engine.types import Case, Outcome, Prediction
 from engine.workspace import Workspace
@@ -25,9 +26,6 @@ FORWARD_PASS = "forward_pass"  # noqa: S105 - a key, not a secret
 questions of an image, or `separate`. No part of the fingerprint: in float32 the answers are the same (a test holds
 them against each other). In bf16 products are rounded differently for other shapes of a batch, so a tie between two
 tokens may fall otherwise, as it may between two batch sizes of one way."""
-GOES_ON = "goes on"
-ANEW = "begins anew"
-"""Kinds of events: what became of the answers of an earlier attempt."""
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.evaluation.plan import Plan
+from engine.files import sha256_of
 from engine.training.model_files import resolve_model
 from engine.workspace import Workspace
 
@@ -137,8 +138,7 @@ def _content(file: Path) -> str:
 
 @lru_cache(maxsize=64)
 def _hashed(file: Path, *_status: int) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return sha256_of(file)
 
 
 def differences(before: object, after: Identity) -> list[str]:

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.files import sha256_of
 from engine.training.backends import FOUR_BIT, installed
 from engine.training.encoding import Encoder
 from engine.training.fast.install import freeze_adapters, install
 from engine.training.loss import unwrapped
-from engine.training.model import load_adapter, load_base, load_processor, sha256_of
+from engine.training.model import load_adapter, load_base, load_processor
 from engine.training.model_files import ADAPTER_WEIGHTS
 from engine.training.pixels import Geometry
 

@@ -36,7 +36,7 @@ class DailyBackups:
 
     def _work(self) -> None:
         # Here and not above: a worker that only starts a job needs none of it.
-        from engine.store.maintenance.daily import back_up_when_due
+        from engine.maintenance.daily import back_up_when_due
 
         try:
             made = back_up_when_due(self._workspace)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine.errors import JobError, StoreError
+from engine.files import flush
 from engine.jobs.file_lock import held
 from engine.store.writer import Writer
 from engine.workspace import Workspace
@@ -96,7 +97,7 @@ def put_back(workspace: Workspace, writer: Writer) -> bool:
             # Made here, owner-only, because SQLite would obey the umask; it fills an empty file.
             os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             writer.copy_into(str(copy))
-            _sync(str(copy))
+            flush(copy)
             return _place(workspace, copy)
     except JobError:
         return False
@@ -125,14 +126,6 @@ def _place(workspace: Workspace, copy: Path) -> bool:
         if database.exists():
             return False
         copy.rename(database)  # a file system without hard links
-    _sync(str(database.parent))
+    flush(database.parent)
     logger.warning("%s had been deleted and was put back with all its rows", database)
     return True
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

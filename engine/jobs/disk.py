@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.files import free_bytes
 from engine.formatting import size
 
 LOW_DISK = "low disk"
@@ -14,13 +14,6 @@ LOW_BYTES = 2 * 2**30
 """From here on a checkpoint of a large adapter, or the log of runs.db, may find no room."""
 _BACK = 1.25
 """Times `LOW_BYTES` that must be free again, so that a disk at the limit is not told of at every beat."""
-
-
-def free_bytes(folder: Path) -> int:
-    """Free bytes of the disk that holds a folder, which need not exist yet."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 class DiskWatch:

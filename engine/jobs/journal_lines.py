@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.jobs.process import process_start
+from engine.jobs.process import process_start, same_start
 from engine.store.mapping import columns, from_row, to_row
 from engine.store.recorded import Answered, Columns, Entry, Happened, Measured, Owner
 from engine.types import ENDED, Prediction, State
@@ -17,8 +17,6 @@ from engine.types import ENDED, Prediction, State
 FORMAT = 1
 """Of the lines; those of a later format are left to the version that wrote them."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_SAME_START_SECONDS = 0.005
-"""As `engine.jobs.process`: half a kernel clock tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Attempt:
         """Whether a row with these values is that of this attempt."""
         if self.pid != pid or start is None or self.process_start is None:
             return False
-        return abs(self.process_start - start) < _SAME_START_SECONDS
+        return same_start(self.process_start, start)
 
 
 @dataclass(frozen=True, slots=True)

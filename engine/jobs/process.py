@@ -49,7 +49,12 @@ def is_alive(pid: int | None, start: float | None) -> bool:
     if pid is None or start is None:
         return False
     found = process_start(pid)
-    return found is not None and abs(found - start) < _SAME_START_SECONDS
+    return found is not None and same_start(found, start)
+
+
+def same_start(one: float, other: float) -> bool:
+    """Whether two starts of a process (seconds since boot) are one, however they were stored."""
+    return abs(one - other) < _SAME_START_SECONDS
 
 
 def spawn_detached(

@@ -61,7 +61,6 @@ class JobSession:
         self._signals = 0
         self._early = False
         """Nothing is worth saving yet: a signal ends the process where it stands."""
-        self._unsure = False
         self._answered: Action | None = None
         self._outcome: tuple[State, str] | None = None
         self.others_rss = 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import engine
 from engine.errors import JobError
+from engine.files import write_whole
 from engine.store.writer_jobs import slug
 from engine.user_files import user_folder
 from engine.workspace import Workspace
@@ -130,13 +131,10 @@ def write_unit(workspace: Workspace, *, resume: bool, environment: Mapping[str, 
         JobError: it cannot be written.
     """
     file = unit_file(workspace, environment)
-    aside = file.with_name(f".{file.name}.partial")
     text = unit_text(workspace, resume=resume, environment=environment)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8", errors="surrogateescape")
-        aside.chmod(0o600)
-        aside.replace(file)
+        write_whole(file, text, errors="surrogateescape")
     except OSError as error:
         raise JobError(
             "The unit cannot be written", f"{file}: {error.strerror or error}.", "Check the folder's permissions."

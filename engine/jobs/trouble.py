@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import SonotuneError
+from engine.files import write_whole
 from engine.text import one_line
 from engine.workspace import Workspace
 
@@ -84,10 +85,7 @@ class Trouble:
 
     def _leave(self, words: str) -> None:
         file = trouble_file(self._workspace)
-        aside = file.with_name(f".{file.name}.partial")
         text = json.dumps({"pid": os.getpid(), "since": self._since, "words": words})
         with contextlib.suppress(OSError):  # a full disk is often the very trouble; the log has it too
             file.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(text, encoding="utf-8")
-            aside.chmod(0o600)
-            aside.replace(file)
+            write_whole(file, text)

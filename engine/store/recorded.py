@@ -8,6 +8,9 @@ from typing import Any
 
 from engine.types import Prediction
 
+GOES_ON, ANEW = "goes on", "begins anew"
+"""Kinds of events by which an attempt of an evaluation says what became of the answers of earlier ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

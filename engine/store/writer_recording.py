@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import StoreError
+from engine.jobs.process import same_start
 from engine.store.connection import explained
 from engine.store.mapping import columns, insert, to_row, update
 from engine.store.migrations import LATEST, schema_version
@@ -14,8 +15,6 @@ from engine.store.recorded import Answered, Columns, Entry, Happened, Measured, 
 from engine.store.writer_base import OWNERS, TABLES, WriterBase
 from engine.types import ACTIVE, JobKind, Prediction, State
 
-_SAME_START_SECONDS = 0.005
-"""As `engine.jobs.process`: half a kernel clock tick."""
 _ACTIVE = ", ".join(f"'{state.value}'" for state in ACTIVE)
 _METRIC = "INSERT OR REPLACE INTO metrics (run_id, key, step, value, time) VALUES (?1, ?2, ?3, ?4, ?5)"
 # A point that is there already keeps its id: readers follow a curve by id, and would take it for a new one.
@@ -103,7 +102,7 @@ class RecordingWrites(WriterBase):
         row = self._connection.execute(statement, parameters).fetchone()
         if row is None or owner is None or owner.process_start is None or row[0] is None:
             return row is not None
-        return bool(abs(row[0] - owner.process_start) < _SAME_START_SECONDS)
+        return same_start(row[0], owner.process_start)
 
     def _record(self, connection: sqlite3.Connection, kind: JobKind, job_id: int, entry: Entry, metric: str) -> None:
         if isinstance(entry, Measured):

@@ -11,7 +11,7 @@ _OF_RUNS = ("metrics", "samples", "events", "evaluations", "notes", "tags")
 
 
 class RestoreWrites(WriterBase):
-    """The part of the writer that `engine.store.maintenance.restore` uses."""
+    """The part of the writer that `engine.maintenance.restore` uses."""
 
     def run_directories(self) -> list[tuple[int, str]]:
         """Ids of all runs with their folders, relative to the workspace."""

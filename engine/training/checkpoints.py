@@ -6,7 +6,6 @@ is written is a manifest with the size and the SHA-256 of all others.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -14,6 +13,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.files import sha256_of
 from engine.training.whole import ASIDE, recovered
 
 STAGING = ".partial"
@@ -36,7 +36,7 @@ def write_manifest(folder: Path) -> None:
     """Write down what every file of a checkpoint is; the last thing before it is flushed and renamed."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     content = {
-        str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": _sha256(path)}
+        str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": sha256_of(path)}
         for path in files
         if path.name != MANIFEST
     }
@@ -51,7 +51,7 @@ def fault_of(folder: Path) -> str:
         return ""
     for name, wanted in _manifest(folder).items():
         try:
-            if _sha256(folder / name) != wanted.get("sha256"):
+            if sha256_of(folder / name) != wanted.get("sha256"):
                 return f"{name} is not what was written"
         except OSError as error:
             return f"{name} cannot be read: {error.strerror}"
@@ -172,8 +172,3 @@ def _manifest(folder: Path) -> dict[str, dict[str, object]]:
 
 def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import ModelError
+from engine.files import free_bytes
 from engine.formatting import size
-from engine.jobs.disk import free_bytes
 from engine.jobs.phases import Phase
 from engine.training.checkpoints import checkpoint_step, complete_checkpoints, give_up_for_room
 from engine.training.phases import Phases

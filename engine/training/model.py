@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from engine.errors import ModelError
+from engine.files import sha256_of
 from engine.training.backends import FOUR_BIT, UNSLOTH
 from engine.training.fast.install import install
 from engine.training.lora_targets import target_pattern
@@ -191,12 +191,6 @@ def save_adapter(model: Any, folder: Path, base_model: str) -> str:
     with written_whole(folder) as partial:
         model.save_pretrained(str(partial), safe_serialization=True, save_embedding_layers=False)
     return sha256_of(folder / ADAPTER_WEIGHTS)
-
-
-def sha256_of(file: Path) -> str:
-    """Hash of a file's bytes."""
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def parameter_counts(model: Any) -> tuple[int, int]:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.files import free_bytes
 from engine.formatting import size
-from engine.jobs.disk import LOW_DISK, free_bytes
+from engine.jobs.disk import LOW_DISK
 from engine.training.checkpoints import complete_checkpoints
 
 KEPT_CHECKPOINTS = 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.data.manifest import Dataset, open_dataset
 from engine.errors import DataError, ModelError
+from engine.files import write_whole
 from engine.jobs.phases import Phase
 from engine.jobs.session import JobSession
 from engine.recipe import Recipe, recipe_from_json, recipe_to_toml
@@ -15,7 +16,6 @@ from engine.store.reader import Reader
 from engine.store.records import RunRow
 from engine.training.backends import UNSLOTH, BackendChoice, choose_backend, installed
 from engine.training.model_files import resolve_model, weight_bytes
-from engine.training.whole import write_file
 from engine.types import Action, State
 from engine.user_files import user_folder
 from engine.workspace import Workspace
@@ -126,7 +126,7 @@ def train_run(workspace: Workspace, session: Session, ranks: Ranks) -> None:
 def _write_recipe(file: Path, recipe: Recipe, session: Session) -> None:
     """A copy for whoever looks into the folder; the row of the run has the recipe too, so nothing depends on it."""
     try:
-        write_file(file, recipe_to_toml(recipe))
+        write_whole(file, recipe_to_toml(recipe))
     except OSError as error:
         session.event("recipe", f"{file.name} could not be written: {error.strerror}; the training goes on")
 

@@ -7,11 +7,12 @@ At no moment is there neither the old nor the new one: the old one is renamed as
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from engine.files import flush
 
 PARTIAL = ".partial"
 """Ending of a folder that is being written; never taken for good."""
@@ -60,21 +61,8 @@ def put_in_place(written: Path, folder: Path) -> None:
             # Somebody who wants to read it has just put the older one back.
             if last or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-    fsync(folder.parent)
+    flush(folder.parent)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def write_file(file: Path, text: str) -> None:
-    """Write a file of text, or replace it: whoever opens it finds all of the old or all of the new."""
-    partial = file.with_name(f".{file.name}{PARTIAL}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        fsync(partial)
-        partial.replace(file)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    fsync(file.parent)
 
 
 def recovered(folder: Path) -> Path:
@@ -91,16 +79,7 @@ def recovered(folder: Path) -> Path:
 def fsync_tree(folder: Path) -> None:
     """Flush every file of a folder, and the folders themselves, to disk."""
     for path in [*folder.rglob("*"), folder]:
-        fsync(path)
-
-
-def fsync(path: Path) -> None:
-    """Flush one file or folder to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush(path)
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -17,11 +17,11 @@ import pytest
 from store_helpers import add_run, raw, wait_until, workspace_at
 
 from engine.errors import StoreError, UsageError
+from engine.maintenance import backup as module
+from engine.maintenance import daily
+from engine.maintenance.backup import back_up, require_whole
+from engine.maintenance.daily import back_up_when_due, backups
 from engine.store.connection import open_writable
-from engine.store.maintenance import backup as module
-from engine.store.maintenance import daily
-from engine.store.maintenance.backup import back_up, require_whole
-from engine.store.maintenance.daily import back_up_when_due, backups
 from engine.store.writer import Writer
 from engine.workspace import Workspace
 
@@ -218,7 +218,7 @@ def test_killed_in_the_middle_nothing_counts_as_a_copy_and_the_next_one_cleans_u
 ) -> None:
     target = tmp_path / "copy.db"
     code = (
-        "import os, signal, sys; from pathlib import Path; from engine.store.maintenance import backup; "
+        "import os, signal, sys; from pathlib import Path; from engine.maintenance import backup; "
         "backup.PAGES = 1; "
         "backup.back_up(Path(sys.argv[1]), Path(sys.argv[2]), "
         "progress=lambda done, all: done > all / 2 and os.kill(os.getpid(), signal.SIGKILL))"

@@ -8,9 +8,9 @@ import pytest
 from store_helpers import add_evaluation, add_run, prediction, raw, workspace_at
 
 from engine.jobs.journal import Attempt, Journal
-from engine.store.maintenance import check as module
-from engine.store.maintenance.backup import back_up
-from engine.store.maintenance.check import check
+from engine.maintenance import check as module
+from engine.maintenance.backup import back_up
+from engine.maintenance.check import check
 from engine.store.recorded import Answered, Measured
 from engine.store.writer import Writer
 from engine.types import Reference

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 from engine.api.rolled_up import rolled_up_words
 from engine.cli.app import app
 from engine.errors import StoreError
-from engine.store.maintenance import compact as module
-from engine.store.maintenance.compact import compact
+from engine.maintenance import compact as module
+from engine.maintenance.compact import compact
 from engine.store.reader import Reader
 from engine.store.writer import Writer
 from engine.types import JobKind, State
@@ -31,7 +31,7 @@ LONG_AGO, NOW = 1_000_000.0, 2_000_000.0
 PROGRAM = f"""
 import os, signal, sys
 from pathlib import Path
-from engine.store.maintenance import compact as module
+from engine.maintenance import compact as module
 module.ROWS, left, portion = 100, [int(sys.argv[2])], module.portion
 def killed(*given):
     left[0] -= 1

@@ -16,14 +16,14 @@ from engine.errors import JobError, SonotuneError
 from engine.jobs.journal import Attempt, Ending, Journal
 from engine.jobs.lock import WorkerLock
 from engine.jobs.process import process_start
+from engine.maintenance import replacing
+from engine.maintenance import restore as restoring
+from engine.maintenance.backup import back_up
+from engine.maintenance.check import check
+from engine.maintenance.daily import back_up_when_due
+from engine.maintenance.restore import restore
 from engine.recipe import parse_recipe, recipe_to_toml
 from engine.store.connection import open_writable
-from engine.store.maintenance import replacing
-from engine.store.maintenance import restore as restoring
-from engine.store.maintenance.backup import back_up
-from engine.store.maintenance.check import check
-from engine.store.maintenance.daily import back_up_when_due
-from engine.store.maintenance.restore import restore
 from engine.store.reader import Reader
 from engine.store.recorded import Answered, Happened, Measured
 from engine.store.writer import Writer

@@ -83,8 +83,8 @@ class RealWorld(RealTry):
     def _files(self, run_id: int) -> None:
         from safetensors import safe_open
 
+        from engine.files import sha256_of
         from engine.training.checkpoints import complete_checkpoints
-        from engine.training.model import sha256_of
 
         with Reader(self.workspace) as reader:
             run = reader.run(run_id)

@@ -157,7 +157,7 @@ def another_adapter(desk: Desk, folder: Path) -> None:
     """As a run leaves it that trained on: other weights under the same name, and their hash in its row."""
     from safetensors.torch import load_file, save_file
 
-    from engine.training.model import sha256_of
+    from engine.files import sha256_of
 
     weights = load_file(folder / "adapter_model.safetensors")
     save_file({name: 2 * value for name, value in weights.items()}, folder / "adapter_model.safetensors")

@@ -182,7 +182,7 @@ def test_the_saved_adapter_gives_the_trained_models_logits_under_plain_peft(
         trained = answer_logits(kept["model"].eval(), batch)[0]
     torch.testing.assert_close(tuned, trained, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(tuned, plain, atol=1e-3)
-    from engine.training.model import sha256_of
+    from engine.files import sha256_of
 
     assert result.adapter_sha256 == sha256_of(folder / "adapter_model.safetensors")
     assert str(bench.base) not in (folder / "adapter_config.json").read_text()

@@ -23,7 +23,7 @@ from engine.training.checkpoints import (
     rotate,
     write_manifest,
 )
-from engine.training.whole import is_disk_full, is_failed_write, put_in_place, recovered, write_file, written_whole
+from engine.training.whole import is_disk_full, is_failed_write, put_in_place, recovered, written_whole
 
 OLD, NEW = {"a": "old a", "b": "old b"}, {"a": "new a", "c": "new c"}
 
@@ -164,21 +164,6 @@ def test_a_reader_who_puts_the_old_one_back_in_between_does_not_keep_the_new_one
         write(partial, NEW)
     assert done and read(folder) == NEW
     assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
-
-
-def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "recipe.toml"
-    write_file(file, "old")
-
-    def full(_path: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
-        patched.setattr(whole, "fsync", full)
-        write_file(file, "new")
-    assert read(tmp_path) == {"recipe.toml": "old"}
-    write_file(file, "new")
-    assert read(tmp_path) == {"recipe.toml": "new"}
 
 
 # ----- checkpoints

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.data.files import flush_folder
 from engine.errors import DataError
+from engine.files import flush
 
 
 @contextmanager
@@ -45,5 +45,5 @@ def swap_folders(staging: Path, final: Path) -> None:
     if final.exists():
         final.rename(aside)
     staging.rename(final)
-    flush_folder(final.parent)
+    flush(final.parent)
     shutil.rmtree(aside, ignore_errors=True)

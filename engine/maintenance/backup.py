@@ -12,8 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from engine.errors import OutdatedError, StoreError, UnmadeError, UsageError
+from engine.files import flush, free_bytes
 from engine.formatting import size
-from engine.jobs.disk import free_bytes
 from engine.store.connection import BUSY_SECONDS, explained, open_read_only
 
 PAGES = 2000
@@ -209,12 +209,3 @@ def remove(database: Path) -> None:
     for file in (*_beside(database), database):
         with contextlib.suppress(FileNotFoundError):
             file.unlink()
-
-
-def flush(path: Path) -> None:
-    """Have a file or folder written to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

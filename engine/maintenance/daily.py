@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from engine.errors import StoreError
-from engine.jobs.disk import free_bytes
-from engine.store.maintenance.backup import back_up, remove, stored_bytes
+from engine.files import free_bytes
+from engine.maintenance.backup import back_up, remove, stored_bytes
 from engine.workspace import Workspace
 
 KEPT = 3

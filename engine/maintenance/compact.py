@@ -13,11 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.files import free_bytes
 from engine.formatting import size
-from engine.jobs.disk import free_bytes
+from engine.maintenance.backup import stored_bytes
+from engine.maintenance.thinning import choose, portion, prepare
 from engine.store.connection import explained, open_read_only, open_writable
-from engine.store.maintenance.backup import stored_bytes
-from engine.store.maintenance.thinning import choose, portion, prepare
 from engine.types import ACTIVE, ENDED
 
 BUCKETS = 1000

@@ -14,14 +14,14 @@ from engine.jobs.journal import FILE_NAME
 from engine.jobs.lock import WorkerLock
 from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.replay import replay
+from engine.maintenance.backup import back_up, file_errors, opened, remove, require_whole
+from engine.maintenance.daily import snapshots
+from engine.maintenance.journals import entries_of, journal_files, last_ending, living_jobs
+from engine.maintenance.orphans import drop_orphans
+from engine.maintenance.replacing import FRESH, half_replaced, put_in_place
+from engine.maintenance.salvage import Salvage, salvage
 from engine.recipe import load_recipe, recipe_json
 from engine.store.connection import open_writable
-from engine.store.maintenance.backup import back_up, file_errors, opened, remove, require_whole
-from engine.store.maintenance.daily import snapshots
-from engine.store.maintenance.journals import entries_of, journal_files, last_ending, living_jobs
-from engine.store.maintenance.orphans import drop_orphans
-from engine.store.maintenance.replacing import FRESH, half_replaced, put_in_place
-from engine.store.maintenance.salvage import Salvage, salvage
 from engine.store.writer import Writer
 from engine.types import JobKind, State
 from engine.workspace import Workspace, is_job_directory

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -10,15 +9,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.files import sha256_of
 from engine.formatting import size
 from engine.jobs.journal import Ending, attempts, lines_of
 from engine.jobs.lock import holder
 from engine.jobs.reconcile import is_dead
+from engine.maintenance.backup import is_abandoned
+from engine.maintenance.daily import folder_of, snapshots
+from engine.maintenance.journals import entries_of, journal_files
+from engine.maintenance.replacing import FRESH, half_replaced, kept_files
 from engine.store.connection import explained, open_read_only
-from engine.store.maintenance.backup import is_abandoned
-from engine.store.maintenance.daily import folder_of, snapshots
-from engine.store.maintenance.journals import entries_of, journal_files
-from engine.store.maintenance.replacing import FRESH, half_replaced, kept_files
 from engine.store.reader import Reader
 from engine.store.recorded import Answered, Entry, Measured
 from engine.store.records import JobRow, RunRow
@@ -120,7 +120,7 @@ def _adapters(workspace: Workspace, runs: list[RunRow], *, quick: bool) -> Itera
                 f"The adapter of run {run.id} is gone: there is no {weights}",
                 "Put it back from a copy; otherwise train the run again.",
             )
-        elif not quick and _sha256(weights) != run.adapter_sha256:
+        elif not quick and sha256_of(weights) != run.adapter_sha256:
             yield Fault(
                 f"The adapter of run {run.id} is not the one that was saved: {weights}",
                 "Put it back from a copy; evaluations of it are refused until then.",
@@ -187,8 +187,3 @@ def _leftovers(workspace: Workspace) -> Iterator[Fault]:
             f"A restore was ended in its last steps: {kept} is the damaged file with all that belongs to it",
             "`sonotune db restore` ends it.",
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

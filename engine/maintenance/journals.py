@@ -13,14 +13,10 @@ from engine.jobs.liveness import is_lost
 from engine.jobs.process import is_alive
 from engine.jobs.reconcile import is_dead
 from engine.store.reader import Reader
-from engine.store.recorded import Answered, Entry, Happened
+from engine.store.recorded import ANEW, GOES_ON, Answered, Entry, Happened
 from engine.store.records import JobRow
 from engine.types import ACTIVE, JobKind
 from engine.workspace import Workspace
-
-GOES_ON, ANEW = "goes on", "begins anew"
-"""Kinds of events by which an attempt of an evaluation says what became of earlier answers
-(`engine.evaluation.beginning`, which the store cannot import)."""
 
 
 def living_jobs(workspace: Workspace) -> list[str]:

@@ -7,7 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
-from engine.store.maintenance.backup import BESIDE, flush
+from engine.files import flush
+from engine.maintenance.backup import BESIDE
 
 FRESH = ".runs.db.restoring"
 """Name of the new file until it is whole."""
