@@ -39,7 +39,7 @@ ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.INTERRUPTED)
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.STARTING, State.CANCELLED}),
-    State.STARTING: frozenset({State.RUNNING, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
+    State.STARTING: frozenset({State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
     State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset({State.QUEUED}),

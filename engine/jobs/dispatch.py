@@ -95,9 +95,7 @@ def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device,
         NoRoomError: as things are no job can be started; this one waits on in the queue.
     """
     own = os.getpid()
-    log = workspace.root / job.directory / "log.txt"
-    if _lies_in_outputs(workspace, job):
-        _make_room(workspace, log)
+    _make_room(workspace, job)
     claimed = writer.transition(
         job.kind,
         job.id,
@@ -113,7 +111,7 @@ def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device,
         return None
     environment = {**child_environment(), "CUDA_VISIBLE_DEVICES": device.visible, DEVICE_VARIABLE: device.id}
     try:
-        workspace.job_folder(job.directory)  # a link out of outputs/: this job fails, the queue goes on
+        log = _log_of(workspace, job)
         child = spawn_detached(command(job.kind, job.id, workspace), log, environment, workspace.root)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in PASSING:
@@ -142,20 +140,18 @@ def note_process(writer: Writer, job: JobRow, process: Process) -> None:
     process.unnoted = None
 
 
-def _lies_in_outputs(workspace: Workspace, job: JobRow) -> bool:
-    try:
-        workspace.job_folder(job.directory)
-    except StoreError:
-        return False
-    return True
+def _log_of(workspace: Workspace, job: JobRow) -> Path:
+    """Raises StoreError where the row names a folder outside of outputs/: this job fails, and the queue goes on."""
+    return workspace.job_folder(job.directory) / "log.txt"
 
 
-def _make_room(workspace: Workspace, log: Path) -> None:
+def _make_room(workspace: Workspace, job: JobRow) -> None:
     """Make the log of a job before it is claimed; what is wrong with this log alone is met again by its start."""
     try:
+        log = _log_of(workspace, job)
         log.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StoreError) as error:
         everywhere = workspace.outputs.exists() and not os.access(workspace.outputs, os.W_OK | os.X_OK)
         if isinstance(error, OSError) and (error.errno in PASSING or everywhere):
             raise NoRoomError(*_no_room(error)) from error
@@ -167,10 +163,8 @@ def _no_room(error: OSError) -> tuple[str, str, str]:
 
 
 def _put_back(writer: Writer, job: JobRow, error: OSError) -> None:
-    reason = f"not started: {error.strerror or error}"
-    # The state diagram knows no way straight back.
-    if writer.transition(job.kind, job.id, State.STARTING, State.INTERRUPTED, reason, only_pid=os.getpid()):
-        writer.transition(job.kind, job.id, State.INTERRUPTED, State.QUEUED, f"waits: {reason}")
+    reason = f"waits: not started: {error.strerror or error}"
+    writer.transition(job.kind, job.id, State.STARTING, State.QUEUED, reason, only_pid=os.getpid())
 
 
 def _note_failed_start(writer: Writer, job: JobRow, error: Exception) -> None:

@@ -17,7 +17,18 @@ from pathlib import Path
 from engine.jobs.journal_lines import Attempt, Ending, Line, boot_id, decoded, encoded
 from engine.store.recorded import Entry
 
-__all__ = ["FILE_NAME", "Attempt", "Ending", "Journal", "attempts", "boot_id", "leave_word", "lines_of", "read"]
+__all__ = [
+    "FILE_NAME",
+    "Attempt",
+    "Ending",
+    "Journal",
+    "attempts",
+    "boot_id",
+    "last_attempt",
+    "leave_word",
+    "lines_of",
+    "read",
+]
 
 FILE_NAME = "journal.jsonl"
 _AGAIN_SECONDS = 1.0
@@ -122,6 +133,12 @@ def attempts(path: Path) -> list[Attempt]:
             line = decoded(json.loads(raw))
             found += [line] if isinstance(line, Attempt) else []
     return found
+
+
+def last_attempt(path: Path) -> tuple[Attempt | None, list[Entry | Ending]]:
+    """The newest attempt that a journal tells of, and what it has left; None and nothing where there is none."""
+    found = attempts(path)
+    return (found[-1], lines_of(path, found[-1].pid, found[-1].process_start)) if found else (None, [])
 
 
 def lines_of(path: Path, pid: int | None, start: float | None) -> list[Entry | Ending]:

@@ -73,20 +73,20 @@ class Notifier:
         """Whether somebody still has to be told: the worker does not end before."""
         return self._delivery is not None or bool(self._waiting)
 
-    def look(self, writer: Writer, reader: Reader, *, jobs_left: bool) -> None:
+    def look(self, writer: Writer, reader: Reader, *, jobs_left: Callable[[], bool]) -> None:
         """Read new events, and start, collect or repeat the command; returns at once.
 
         Args:
             writer: keeps the cursor.
             reader: of the same database.
-            jobs_left: whether a job runs or can start.
+            jobs_left: tells whether a job runs or can start; asked only where the user wants to be told.
         """
         if not self._refreshed().command:
             self._read_to, self._busy_from, self._delivery = None, None, None
             self._waiting.clear()
             return
         self._read_events(writer, reader)
-        self._watch_queue(reader, jobs_left)
+        self._watch_queue(reader, jobs_left())
         self._collect(writer)
         self._deliver()
 

@@ -195,5 +195,7 @@ class Worker:
             logger.info("%s job %d started on %s: process %d", job.kind, job.id, process.device, process.pid)
 
     def _tell(self, writer: Writer, reader: Reader) -> None:
-        left = bool(self.processes) or bool(reader.sound_jobs(ACTIVE)[0]) or self._next(reader) is not None
-        self._notifier.look(writer, reader, jobs_left=left)
+        def jobs_left() -> bool:
+            return bool(self.processes) or bool(reader.sound_jobs(ACTIVE)[0]) or self._next(reader) is not None
+
+        self._notifier.look(writer, reader, jobs_left=jobs_left)

@@ -7,11 +7,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.files import sha256_of
 from engine.formatting import size
-from engine.jobs.journal import Ending, attempts, lines_of
+from engine.jobs.journal import last_attempt
 from engine.jobs.lock import holder
 from engine.jobs.reconcile import is_dead
 from engine.maintenance.backup import is_abandoned
@@ -20,7 +19,7 @@ from engine.maintenance.journals import entries_of, journal_files
 from engine.maintenance.replacing import FRESH, half_replaced, kept_files
 from engine.store.connection import explained, open_read_only
 from engine.store.reader import Reader
-from engine.store.recorded import Answered, Entry, Measured
+from engine.store.recorded import Answered, Measured
 from engine.store.records import JobRow, RunRow
 from engine.types import ACTIVE, JobKind
 from engine.workspace import Workspace
@@ -73,7 +72,7 @@ def check(workspace: Workspace, now: float, *, quick: bool = False) -> Checked:
         found = [
             *_jobs(workspace, jobs, now),
             *_adapters(workspace, runs, quick=quick),
-            *([] if quick else _journals(workspace, reader, jobs)),
+            *([] if quick else _journals(workspace, reader, runs, jobs)),
         ]
     with explained(workspace.database), closing(open_read_only(workspace.database)) as connection:
         evaluations, points, predictions = (
@@ -127,16 +126,16 @@ def _adapters(workspace: Workspace, runs: list[RunRow], *, quick: bool) -> Itera
             )
 
 
-def _journals(workspace: Workspace, reader: Reader, jobs: list[JobRow]) -> Iterator[Fault]:
+def _journals(workspace: Workspace, reader: Reader, runs: list[RunRow], jobs: list[JobRow]) -> Iterator[Fault]:
     """Journals of jobs that nobody is at work on, with steps or answers that the database does not have."""
     active = {(job.kind, job.id) for job in jobs}
-    steps = {run.id: run.step for run in reader.runs()}
+    steps = {run.id: run.step for run in runs}
     known = {row.id for row in reader.evaluations()}
     for kind, number, path in journal_files(workspace):
         if (kind, number) in active:
             continue
         if kind is JobKind.TRAINING and number in steps:
-            last = max((entry.step for entry in _of_last_attempt(path) if isinstance(entry, Measured)), default=0)
+            last = max((entry.step for entry in last_attempt(path)[1] if isinstance(entry, Measured)), default=0)
             if last > steps[number]:
                 told = f"steps up to {last}, the database up to {steps[number]}"
                 yield Fault(f"The journal of run {number} holds {told}", _TAKES_IN)
@@ -147,11 +146,6 @@ def _journals(workspace: Workspace, reader: Reader, jobs: list[JobRow]) -> Itera
             if missing:
                 told = f"{len(missing)} answers that the database does not have"
                 yield Fault(f"The journal of evaluation {number} holds {told}", _TAKES_IN)
-
-
-def _of_last_attempt(path: Path) -> list[Entry | Ending]:
-    found = attempts(path)
-    return lines_of(path, found[-1].pid, found[-1].process_start) if found else []
 
 
 def _files(workspace: Workspace) -> Iterator[Fault]:

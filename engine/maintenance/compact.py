@@ -97,8 +97,9 @@ def compact(
         thinned = points = samples = 0
         for number, (run, ended) in enumerate(chosen, 1):
             found = choose(connection, run, buckets)
-            done = found if dry_run else _thin(connection, run, ended, buckets)
-            if done is not None:
+            # A curve a little longer than the buckets may have nothing to give up: then nothing is said of it.
+            done = found if dry_run or found == (0, 0) else _thin(connection, run, ended, buckets)
+            if done not in (None, (0, 0)):
                 thinned, points, samples = thinned + 1, points + done[0], samples + done[1]
             if progress is not None:
                 progress(number, len(chosen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -86,4 +87,7 @@ def due(workspace: Workspace, now: float) -> Path | None:
 def _changed(database: Path) -> float:
     log = database.with_name(database.name + "-wal")
     # An empty log is made by whoever opens the database, also to read; it tells of no change.
-    return max(path.stat().st_mtime for path in (database, log) if path.exists() and path.stat().st_size)
+    written = [database.stat()]
+    with contextlib.suppress(FileNotFoundError):  # taken into the database a moment ago
+        written.append(log.stat())
+    return max(each.st_mtime for each in written if each.st_size)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import SonotuneError
-from engine.jobs.journal import FILE_NAME, Attempt, Ending, attempts, boot_id, lines_of, read
+from engine.jobs.journal import FILE_NAME, Attempt, Ending, boot_id, last_attempt, read
 from engine.jobs.liveness import is_lost
 from engine.jobs.process import is_alive
 from engine.jobs.reconcile import is_dead
@@ -24,11 +24,11 @@ def living_jobs(workspace: Workspace) -> list[str]:
     now = time.time()
     found = {f"{_NAMES[job.kind]} {job.id}" for job in _rows(workspace) if _lives(workspace, job, now)}
     for kind, name, path in journal_files(workspace):
-        last = attempts(path)[-1:]
-        if last and last[0].boot in ("", boot_id()) and is_alive(last[0].pid, last[0].process_start):
-            lines = lines_of(path, last[0].pid, last[0].process_start)
-            if not (lines and isinstance(lines[-1], Ending)):
-                found.add(f"{_NAMES[kind]} {name}")
+        last, lines = last_attempt(path)
+        if last is None or (lines and isinstance(lines[-1], Ending)):
+            continue
+        if last.boot in ("", boot_id()) and is_alive(last.pid, last.process_start):
+            found.add(f"{_NAMES[kind]} {name}")
     return sorted(found)
 
 
@@ -90,6 +90,5 @@ def _leave_out_superseded(told: list[list[Entry]]) -> None:
 
 def last_ending(journal: Path) -> Ending | None:
     """How the last attempt has ended, in its own words; None where it has left none."""
-    found = attempts(journal)
-    lines = lines_of(journal, found[-1].pid, found[-1].process_start) if found else []
+    _, lines = last_attempt(journal)
     return lines[-1] if lines and isinstance(lines[-1], Ending) else None

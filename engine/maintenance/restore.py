@@ -22,6 +22,7 @@ from engine.maintenance.replacing import FRESH, half_replaced, put_in_place
 from engine.maintenance.salvage import Salvage, salvage
 from engine.recipe import load_recipe, recipe_json
 from engine.store.connection import open_writable
+from engine.store.recorded import Measured
 from engine.store.writer import Writer
 from engine.types import JobKind, State
 from engine.workspace import Workspace, is_job_directory
@@ -192,3 +193,5 @@ def _take_in_journals(workspace: Workspace, writer: Writer, found: Restored) -> 
         if replay(writer, kind, job_id, entries, None):
             found.journals += 1
             found.entries += len(entries)
+            if kind is JobKind.TRAINING and any(isinstance(entry, Measured) for entry in entries):
+                writer.forget_thinning(job_id)

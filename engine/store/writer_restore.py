@@ -26,6 +26,11 @@ class RestoreWrites(WriterBase):
         statement = f"SELECT run_id FROM ({owned}) WHERE run_id NOT IN (SELECT id FROM runs) ORDER BY run_id"  # noqa: S608
         return [int(row[0]) for row in self._connection.execute(statement)]
 
+    def forget_thinning(self, run_id: int) -> None:
+        """Say that a run has all of its points: its journal has brought them back."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE runs SET rolled_up_at = NULL WHERE id = ?", (run_id,))
+
     def remake_run(self, run_id: int, name: str, *, state: State, reason: str, **others: Any) -> None:
         """Enter a run under the id that it had; a name that is taken meanwhile gets the id behind it.
 

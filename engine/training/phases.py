@@ -19,10 +19,10 @@ class Progress(Protocol):
 class Phases:
     """The phase of one run."""
 
-    def __init__(self, record: Progress) -> None:
+    def __init__(self, record: Progress, now: Phase | None = None) -> None:
+        """Args: `now`: what has been said already; None: nothing."""
         self._record = record
-        self.now: Phase | None = None
-        """None: nothing was said yet."""
+        self.now = now
 
     def enter(self, phase: Phase) -> None:
         """Say what is done from now on; costs nothing where that has been said."""

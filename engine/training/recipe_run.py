@@ -113,8 +113,7 @@ def train(job: TrainingJob) -> TrainingResult:
     """
     recipe, record, ranks = job.recipe, job.record, job.ranks
     started = time.perf_counter()
-    phases = Phases(record)
-    phases.enter(Phase.LOADING)
+    phases = Phases(record, Phase.LOADING)  # as its process has said
 
     # --- model and data ---
     model, processor = load_for_training(recipe, job.source, job.computation.layout, job.device)
@@ -125,8 +124,7 @@ def train(job: TrainingJob) -> TrainingResult:
     objective = Objective.of(recipe)
     layout, why = ranks.of_first(settled(job, model, data, encoder))
     record.progress(**circumstances(job, model, layout))
-    if ranks.first:
-        require_room(job.directory, parameter_counts(model)[0], job.event)
+    require_room_for(job, model)
     collator = collator_of(job, data, encoder, objective, packed=layout.packed)
     tell(job, data, objective, collator([{"example": 0}]), layout, why)
     record.progress(load_seconds=time.perf_counter() - started)
@@ -156,7 +154,6 @@ def train(job: TrainingJob) -> TrainingResult:
     trained = take_steps(job, trainer, planned)
 
     # --- save ---
-    phases.enter(Phase.SAVING)
     digest, loss = save(job, trainer, phases, trained=trained)
     step = trainer.state.global_step
     return TrainingResult(
@@ -169,6 +166,12 @@ def train(job: TrainingJob) -> TrainingResult:
         trained=trained,
         step_seconds=median_step(trainer.state.log_history),
     )
+
+
+def require_room_for(job: TrainingJob, model: Any) -> None:
+    """Refuse a run that could not be saved (`engine.training.room`); the first rank looks for all."""
+    if job.ranks.first:
+        require_room(job.directory, parameter_counts(model)[0], job.event)
 
 
 def take_steps(job: TrainingJob, trainer: AnswerTrainer, planned: int) -> bool:
@@ -205,6 +208,7 @@ def save(job: TrainingJob, trainer: AnswerTrainer, phases: Phases, *, trained: b
     Returns:
         SHA-256 of the adapter ("" on all ranks but the first), and the final loss (nats; None without a step).
     """
+    phases.enter(Phase.SAVING)
     digest = ""
     if job.ranks.first:
         # Other ranks wait for this one at the next thing that is agreed upon, and not for ever.

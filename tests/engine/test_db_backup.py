@@ -279,3 +279,14 @@ def test_a_folder_without_permission_is_explained(
     monkeypatch.setattr(module.os, "open", deny)
     with pytest.raises(StoreError, match="cannot be written"):
         back_up(workspace.database, tmp_path / "copy.db")
+
+
+def test_who_only_opens_the_database_makes_no_backup_due(workspace: Workspace) -> None:
+    now = workspace.database.stat().st_mtime
+    backup = back_up_when_due(workspace, now)
+    assert backup is not None
+    os.utime(backup, (now + 10.0,) * 2)
+    with Writer.open(workspace):  # makes an empty log with the time of today
+        later = (now + 2 * DAY,) * 2
+        os.utime(workspace.database.with_name("runs.db-wal"), later)
+        assert back_up_when_due(workspace, now + 2 * DAY) is None

@@ -316,3 +316,14 @@ def test_a_thinned_run_says_so_where_its_curves_are_shown(tmp_path: Path) -> Non
             words = rolled_up_words(reader.run(run))
         said[run] = ("smoothed line" in " ".join(output.split()), "smoothed line" in words)
     assert said == {thinned: (True, True), whole: (False, False)}
+
+
+def test_a_run_that_has_nothing_to_give_up_is_not_called_thinned(tmp_path: Path) -> None:
+    workspace = workspace_at(tmp_path)
+    run = ended_run(workspace, [(step, float(step)) for step in range(110)])
+    found = compact(workspace.database, NOW, buckets=100)
+    assert (found.runs, found.points) == (0, 0)
+    with Reader(workspace) as reader:
+        assert reader.run(run).rolled_up_at is None
+        assert "rolled up" not in [event.kind for event in reader.events(run_id=run)]
+    assert compact(workspace.database, NOW, buckets=10).points == 110 - len(points(workspace, run)) > 0

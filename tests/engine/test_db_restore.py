@@ -521,3 +521,18 @@ def test_a_text_whose_further_pages_are_gone_replaces_none_of_the_backup(tmp_pat
     restore(workspace, backup)
     with Reader(workspace) as reader:
         assert [each.raw_output for each in reader.predictions(evaluation)] == [long]
+
+
+def test_a_thinned_run_whose_journal_brings_its_points_back_is_not_called_thinned(workspace: Workspace) -> None:
+    with Reader(workspace) as reader:
+        folder = workspace.root / reader.run(7).directory
+    journal = Journal(folder)
+    journal.append(GONE)
+    for step in range(30):
+        journal.append(Measured(step, {"loss": float(step)}, 5.0))
+    journal.close()
+    with raw(workspace) as connection:
+        connection.execute("UPDATE runs SET rolled_up_at = 1.0 WHERE id IN (7, 8)")
+    restore(workspace)
+    with Reader(workspace) as reader:
+        assert (reader.run(7).rolled_up_at, reader.run(8).rolled_up_at) == (None, 1.0)

@@ -57,7 +57,7 @@ class Told:
         self.config.chmod(0o600)
 
     def look(self, jobs_left: bool = True) -> None:
-        self.notifier.look(self.writer, self.reader, jobs_left=jobs_left)
+        self.notifier.look(self.writer, self.reader, jobs_left=lambda: jobs_left)
 
     def settle(self, jobs_left: bool = True) -> None:
         """Look until all notices are told."""

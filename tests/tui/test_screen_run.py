@@ -486,9 +486,18 @@ def test_what_matters_in_a_log_has_a_colour(line: str, tone: str) -> None:
     assert paragraph_of(line) == [(line, tone)]
 
 
-def test_a_feed_answers_the_same_until_there_is_more(workspace: Workspace, tmp_path: Path) -> None:
-    file, live = tmp_path / "log.txt", api.Live(workspace)
-    feed = LogFeed(file)
+def test_a_row_that_leads_elsewhere_shows_no_log_and_says_why(workspace: Workspace) -> None:
+    (workspace.root.parent / "log.txt").write_text("secret\n")
+    live, feed = api.Live(workspace), LogFeed(workspace, "outputs/../..")
+    piece = feed.read(live)
+    assert piece.text == "" and "names a folder that is none of its jobs" in piece.tail
+    assert feed.read(live) == piece
+
+
+def test_a_feed_answers_the_same_until_there_is_more(workspace: Workspace) -> None:
+    file, live = workspace.root / "outputs" / "00001-x" / "log.txt", api.Live(workspace)
+    file.parent.mkdir(parents=True)
+    feed = LogFeed(workspace, "outputs/00001-x")
     assert feed.read(live) == feed.read(live)
     file.write_text("same\n")
     first = feed.read(live)

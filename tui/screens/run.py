@@ -178,12 +178,7 @@ class RunScreen(RunActions, WorkbenchScreen):
         """Follow the log while it is in sight."""
         in_sight = on_top and self._pane == "log" and self._view is not None
         if self._log is None and in_sight and self._view is not None:
-            try:
-                folder = self.workbench.workspace.job_folder(self._view.run.directory)
-            except api.StoreError as error:  # a row of somebody else's workspace that leads elsewhere
-                self.query_one("#log", Lines).show_paragraphs(paragraphs_of(f"{error}\n"))
-                return
-            self._log = LogFeed(folder / "log.txt")
+            self._log = LogFeed(self.workbench.workspace, self._view.run.directory)
             self._log_watch = self.workbench.poller.watch(self._log.read, self._add_log, every=LOG_SECONDS)
         if self._log is not None:
             self._log.paused = not in_sight

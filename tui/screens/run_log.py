@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 from engine import api
 from tui.widgets.lines import Paragraph
@@ -29,8 +28,10 @@ class LogPiece:
 class LogFeed:
     """Follows a log; belongs to the poller's thread."""
 
-    def __init__(self, file: Path) -> None:
-        self._tail = api.LogTail(file)
+    def __init__(self, workspace: api.Workspace, directory: str) -> None:
+        """Name the job by its folder, as its row does; nothing is looked at before the first reading."""
+        self._workspace, self._directory = workspace, directory
+        self._tail: api.LogTail | None = None
         self._numbers = count()
         self._last = LogPiece(-1)
         self.paused = False
@@ -40,10 +41,18 @@ class LogFeed:
         """The newest piece; the same answer as before as long as there is none."""
         if self.paused:
             return self._last
-        text, tail = self._tail.read()
+        text, tail = self._read()
         if text or tail != self._last.tail or self._last.number < 0:
             self._last = LogPiece(next(self._numbers), text, tail)
         return self._last
+
+    def _read(self) -> tuple[str, str]:
+        if self._tail is None:
+            try:
+                self._tail = api.LogTail(self._workspace.job_folder(self._directory) / "log.txt")
+            except api.StoreError as error:  # a row of somebody else's workspace that leads elsewhere
+                return "", str(error).replace("\n", " ")
+        return self._tail.read()
 
 
 def paragraphs_of(text: str) -> list[Paragraph]:
