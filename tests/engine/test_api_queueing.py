@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from cli_helpers import no_worker, succeed
-from store_helpers import add_evaluation, add_run, prediction
+from store_helpers import Clock, add_evaluation, add_run, prediction
 
 from engine import api
 from engine.jobs import devices as devices_module
@@ -33,16 +33,6 @@ TRAINING, EVALUATION = JobKind.TRAINING, JobKind.EVALUATION
 CARDS = (Device("cuda:0", "a card", 1, "GPU-0"), Device("cuda:1", "a card", 1, "GPU-1"))
 NOBODY = WorkerStatus(False, None)
 ALIVE = {"host": socket.gethostname(), "pid": os.getpid(), "process_start": process_start(os.getpid())}
-
-
-class Clock:
-    """Time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from store_helpers import add_run, raw
+from store_helpers import Clock, add_run, raw
 
 from engine.jobs import journal_lines, reconcile, silence
 from engine.jobs.journal import FILE_NAME, Attempt, Journal, boot_id
@@ -18,16 +18,6 @@ from engine.types import JobKind, State
 from engine.workspace import Workspace
 
 TRAINING = JobKind.TRAINING
-
-
-class Clock:
-    """Goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

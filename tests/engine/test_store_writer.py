@@ -8,7 +8,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from store_helpers import add_evaluation, add_run, prediction, raw, score
+from store_helpers import Clock, add_evaluation, add_run, prediction, raw, score
 
 from engine.errors import JobError, StoreError
 from engine.store.mapping import columns, to_row
@@ -42,14 +42,6 @@ from engine.types import (
 from engine.workspace import Workspace
 
 TRAINING, EVALUATION = JobKind.TRAINING, JobKind.EVALUATION
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

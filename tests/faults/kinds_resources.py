@@ -10,20 +10,15 @@ from contextlib import closing
 from pathlib import Path
 
 from harness import Case
-from kinds_training import ADAPTER, RECORD, SAVE, STEP, _dead_and_resumed
-from real_world import STEPS, Fault, RealWorld
+from kinds_training import ADAPTER, RECORD, SAVE, _dead_and_resumed
+from real_world import STEP, STEPS, Fault, RealWorld, slower, started
 
 from engine.types import State
-
-SLOWER: Fault = {"target": STEP, "when": "after", "do": "sleep", "seconds": 0.3, "times": -1, "always": True}
 
 
 def _survived(case: Case, *faults: Fault, event: str = "") -> RealWorld:
     """A run that goes on although a fault strikes; its history tells of it."""
-    with RealWorld(case) as world:
-        world.inject(*faults)
-        run = world.launch()
-        world.start_worker()
+    with started(case, *faults) as (world, run):
         world.finish(run)
         if not world.struck():
             world.seen.wrong("the fault has not struck")
@@ -34,10 +29,7 @@ def _survived(case: Case, *faults: Fault, event: str = "") -> RealWorld:
 
 def _failed(case: Case, *faults: Fault) -> RealWorld:
     """A run that must end as failed, with words; once the cause is gone it is resumed."""
-    with RealWorld(case) as world:
-        world.inject(*faults)
-        run = world.launch()
-        world.start_worker()
+    with started(case, *faults) as (world, run):
         ended = world.until_process_dies(run)
         _dead_and_resumed(world, run, ended, State.FAILED)
     return world
@@ -60,7 +52,7 @@ def disk_full_at_the_adapter(case: Case) -> RealWorld:
 def disk_full_in_metrics(case: Case) -> RealWorld:
     """runs.db cannot grow for some seconds."""
     at = case.chance.randint(2, STEPS)
-    return _survived(case, {"target": RECORD, "at": at, "do": "full database", "seconds": 4.0}, SLOWER)
+    return _survived(case, {"target": RECORD, "at": at, "do": "full database", "seconds": 4.0}, slower(0.3))
 
 
 def out_of_memory_on_the_card(case: Case) -> RealWorld:
@@ -124,19 +116,10 @@ def base_model_gone(case: Case) -> RealWorld:
     return world
 
 
-def _with_database(case: Case) -> tuple[RealWorld, int]:
-    world = RealWorld(case)
-    world.inject(SLOWER)
-    run = world.launch()
-    world.start_worker()
-    world.until_step(run, case.chance.randint(1, 5))
-    return world, run
-
-
 def database_locked(case: Case) -> RealWorld:
     """Somebody holds runs.db for half a minute."""
-    world, run = _with_database(case)
-    with world:
+    with started(case, slower(0.3)) as (world, run):
+        world.until_step(run, case.chance.randint(1, 5))
         with closing(sqlite3.connect(world.workspace.database, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             time.sleep(30)
@@ -147,8 +130,8 @@ def database_locked(case: Case) -> RealWorld:
 
 def database_deleted(case: Case) -> RealWorld:
     """Somebody removes runs.db with its log while a run writes: it is put back."""
-    world, run = _with_database(case)
-    with world:
+    with started(case, slower(0.3)) as (world, run):
+        world.until_step(run, case.chance.randint(1, 5))
         for file in world.workspace.root.glob("runs.db*"):
             file.unlink()
         world.until(world.workspace.database.exists, "runs.db is there again", 30)
@@ -158,8 +141,8 @@ def database_deleted(case: Case) -> RealWorld:
 
 def database_unwritable(case: Case) -> RealWorld:
     """runs.db is damaged while a run trains; from a copy made before, nothing that was trained is lost."""
-    world, run = _with_database(case)
-    with world:
+    with started(case, slower(0.3)) as (world, run):
+        world.until_step(run, case.chance.randint(1, 5))
         database = world.workspace.database
         copy = world.folder / "copy.db"
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:

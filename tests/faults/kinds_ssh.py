@@ -13,14 +13,13 @@ from harness import Case, Kind
 from light_world import RIGHT_WITHIN_SECONDS
 from pty_helpers import BARE, Terminal, sonotune
 from real_template import recipe_of
-from real_world import BUSY_SECONDS, Fault, RealWorld
+from real_world import BUSY_SECONDS, RealWorld, slower
 from ssh_server import Link, SshServer, missing
 
 from engine.recipe import recipe_to_toml
 from engine.types import State
 
-STEP = "engine.training.trainer:AnswerTrainer.training_step"
-SLOW: Fault = {"target": STEP, "when": "after", "do": "sleep", "seconds": 1.5, "times": -1, "always": True}
+SLOW = slower(1.5)
 """The run still goes on when the user has come back."""
 AT_ONCE_SECONDS = 20.0
 

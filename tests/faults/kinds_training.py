@@ -6,22 +6,18 @@ import signal
 import time
 
 from harness import Case
-from real_world import STEPS, Fault, RealWorld
+from real_world import STEP, STEPS, Fault, RealWorld, slower, started
 
 from engine.types import State
 
 SAVE = "engine.training.trainer:AnswerTrainer._save_checkpoint"
-STEP = "engine.training.trainer:AnswerTrainer.training_step"
 ADAPTER = "engine.training.recipe_run:save_adapter"
 RECORD = "engine.store.writer_recording:RecordingWrites.record"
 
 
 def _broken_by(case: Case, *faults: Fault, variant: str = "") -> RealWorld:
     """A run that a fault in its process has ended: state and words are right, the queue goes on, it is resumed."""
-    with RealWorld(case, variant) as world:
-        world.inject(*faults)
-        run = world.launch()
-        world.start_worker()
+    with started(case, *faults, variant=variant) as (world, run):
         died = world.until_process_dies(run)
         if not world.struck():
             world.seen.wrong("the fault has not struck")
@@ -41,9 +37,7 @@ def _dead_and_resumed(world: RealWorld, run: int, died: float, state: State = St
 
 def killed_while_loading(case: Case) -> RealWorld:
     """At a random moment before the first step: imports, model, data."""
-    with RealWorld(case) as world:
-        run = world.launch()
-        world.start_worker()
+    with started(case) as (world, run):
         world.until_state(run, State.STARTING, State.RUNNING)
         time.sleep(case.chance.uniform(0, 5))
         died = world.kill(world.row(run).pid)
@@ -105,10 +99,7 @@ def _in_files(case: Case, inside: str, target: str, most: int) -> RealWorld:
 
 def killed_at_a_random_moment(case: Case) -> RealWorld:
     """Wherever it is, from the outside."""
-    with RealWorld(case) as world:
-        world.inject({"target": STEP, "when": "after", "do": "sleep", "seconds": 0.15, "times": -1, "always": True})
-        run = world.launch()
-        world.start_worker()
+    with started(case, slower(0.15)) as (world, run):
         world.until_state(run, State.RUNNING)
         world.until_step(run, 1)
         time.sleep(case.chance.uniform(0, 2.5))
@@ -138,10 +129,7 @@ def killed_twice(case: Case) -> RealWorld:
 
 def told_to_end(case: Case) -> RealWorld:
     """SIGTERM: it saves and stops; resumed, it ends as if nothing had been."""
-    with RealWorld(case) as world:
-        world.inject({"target": STEP, "when": "after", "do": "sleep", "seconds": 0.15, "times": -1, "always": True})
-        run = world.launch()
-        world.start_worker()
+    with started(case, slower(0.15)) as (world, run):
         world.until_step(run, case.chance.randint(1, STEPS - 4))
         sent = world.kill(world.row(run).pid, signal.SIGTERM)
         behind = world.queue_another()
@@ -155,10 +143,7 @@ def told_to_end(case: Case) -> RealWorld:
 
 def hung_up(case: Case) -> RealWorld:
     """SIGHUP to the job and to the worker: nothing happens."""
-    with RealWorld(case) as world:
-        world.inject({"target": STEP, "when": "after", "do": "sleep", "seconds": 0.15, "times": -1, "always": True})
-        run = world.launch()
-        world.start_worker()
+    with started(case, slower(0.15)) as (world, run):
         world.until_step(run, 2)
         world.kill(world.row(run).pid, signal.SIGHUP)
         world.kill(world.worker_pid(), signal.SIGHUP)
@@ -168,10 +153,7 @@ def hung_up(case: Case) -> RealWorld:
 
 def worker_killed(case: Case) -> RealWorld:
     """The run goes on; another worker comes, and starts the next job."""
-    with RealWorld(case) as world:
-        world.inject({"target": STEP, "when": "after", "do": "sleep", "seconds": 0.3, "times": -1, "always": True})
-        run = world.launch()
-        world.start_worker()
+    with started(case, slower(0.3)) as (world, run):
         world.until_step(run, case.chance.randint(1, 4))
         world.kill(world.worker_pid())
         behind = world.queue_another()
@@ -182,10 +164,7 @@ def worker_killed(case: Case) -> RealWorld:
 
 def both_killed(case: Case) -> RealWorld:
     """Worker and job at once; whoever looks next sees it, and the next worker goes on."""
-    with RealWorld(case) as world:
-        world.inject({"target": STEP, "when": "after", "do": "sleep", "seconds": 0.2, "times": -1, "always": True})
-        run = world.launch()
-        world.start_worker()
+    with started(case, slower(0.2)) as (world, run):
         world.until_step(run, case.chance.randint(1, 8))
         world.kill(world.worker_pid())
         died = world.kill(world.row(run).pid)
@@ -196,10 +175,7 @@ def both_killed(case: Case) -> RealWorld:
 
 def machine_restarted(case: Case) -> RealWorld:
     """Every process is gone at once; the PIDs of the rows belong to other processes now."""
-    with RealWorld(case) as world:
-        world.inject({"target": STEP, "when": "after", "do": "sleep", "seconds": 0.2, "times": -1, "always": True})
-        run = world.launch()
-        world.start_worker()
+    with started(case, slower(0.2)) as (world, run):
         world.until_step(run, case.chance.randint(1, 8))
         died = world.end_all()
         from store_helpers import raw

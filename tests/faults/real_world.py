@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from harness import Case
 from light_world import TOLERANCE
 from real_template import STEPS, curves
 from real_try import BUSY_SECONDS, Fault, RealTry
 
 from engine.store.reader import Reader
 from engine.types import ENDED, JobKind, State
+
+STEP = "engine.training.trainer:AnswerTrainer.training_step"
+
+
+def slower(seconds: float) -> Fault:
+    """Each step takes so much longer, in every attempt: a tiny run would be over before anything can befall it."""
+    return {"target": STEP, "when": "after", "do": "sleep", "seconds": seconds, "times": -1, "always": True}
 
 
 class RealWorld(RealTry):
@@ -147,4 +155,14 @@ def _close(one: float, other: float) -> bool:
     return abs(one - other) <= TOLERANCE
 
 
-__all__ = ["BUSY_SECONDS", "STEPS", "Fault", "RealWorld"]
+__all__ = ["BUSY_SECONDS", "STEP", "STEPS", "Fault", "RealWorld", "slower", "started"]
+
+
+@contextmanager
+def started(case: Case, *faults: Fault, variant: str = "") -> Iterator[tuple[RealWorld, int]]:
+    """A run that the real worker is starting, with faults in its process; all of it is ended with the block."""
+    with RealWorld(case, variant) as world:
+        world.inject(*faults)
+        run = world.launch()
+        world.start_worker()
+        yield world, run

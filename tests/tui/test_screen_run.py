@@ -170,9 +170,10 @@ async def test_a_run_that_falls_silent_is_seen_as_lost_without_a_write(
     from tui.screens import run as module
 
     monkeypatch.setattr(module, "TIME_SECONDS", 0.0)
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
     add_mine(writer)
     async with opened(workspace, size=(120, 24)) as pilot:
-        now = clock.now()
         for later, words in ((40, "40 s ago"), (3700, "1 h ago")):
             monkeypatch.setattr(clock, "now", lambda later=later: now + later)
             await until(pilot, lambda words=words: f"last one {words}" in text_of(pilot, RunHead), words)
