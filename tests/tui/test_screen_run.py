@@ -171,8 +171,7 @@ async def test_a_run_that_falls_silent_is_seen_as_lost_without_a_write(
 
     monkeypatch.setattr(module, "TIME_SECONDS", 0.0)
     now = clock.now()
-    monkeypatch.setattr(clock, "now", lambda: now)
-    add_mine(writer)
+    writer.update(TRAINING, add_mine(writer), heartbeat=now)
     async with opened(workspace, size=(120, 24)) as pilot:
         for later, words in ((40, "40 s ago"), (3700, "1 h ago")):
             monkeypatch.setattr(clock, "now", lambda later=later: now + later)
