@@ -108,6 +108,7 @@ class Claim:
             process_start=process_start(pid),
             host=socket.gethostname(),
             device=device,
+            started_at=job.started_at or time.time(),  # where its worker could not say so
         )
         if not taken:
             raise _not_to_be_had(job)

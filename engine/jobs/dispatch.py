@@ -88,8 +88,8 @@ def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device,
 
     A job that takes several devices gets them as one (`engine.jobs.devices.joined`).
 
-    Until the process is there the row names this worker, so that a worker that dies in between leaves a row whose
-    process is gone, and not one that waits for ever.
+    Until the process is there the row names this worker and no start, so that a worker that dies in between leaves a
+    row whose process is gone, and that goes back to the queue.
 
     Raises:
         NoRoomError: as things are no job can be started; this one waits on in the queue.
@@ -106,6 +106,7 @@ def start_job(workspace: Workspace, writer: Writer, job: JobRow, device: Device,
         process_start=process_start(own),
         host=socket.gethostname(),
         device=device.id,
+        started_at=None,  # nothing has been started yet (`engine.jobs.reconcile`)
     )
     if not claimed:
         return None
@@ -164,7 +165,8 @@ def _no_room(error: OSError) -> tuple[str, str, str]:
 
 def _put_back(writer: Writer, job: JobRow, error: OSError) -> None:
     reason = f"waits: not started: {error.strerror or error}"
-    writer.transition(job.kind, job.id, State.STARTING, State.QUEUED, reason, only_pid=os.getpid())
+    place = {"queued_at": job.queued_at, "queue_rank": job.queue_rank}
+    writer.transition(job.kind, job.id, State.STARTING, State.QUEUED, reason, only_pid=os.getpid(), **place)
 
 
 def _note_failed_start(writer: Writer, job: JobRow, error: Exception) -> None:

@@ -89,7 +89,10 @@ def settle_dead(
             continue
         code = exit_codes.get(job.pid) if job.pid is not None else None
         ending = recover(workspace, writer, job)
-        if ending is None:
+        if ending is None and _was_never_started(writer, job):
+            state, reason = State.QUEUED, "waits again: the worker that had claimed it has ended"
+            columns: dict[str, Any] = {"queued_at": job.queued_at, "queue_rank": job.queue_rank}
+        elif ending is None:
             state, reason, columns = _verdict(workspace, writer, job, code)
         else:
             state, reason, columns = _legal(writer, job, ending)
@@ -124,6 +127,12 @@ def _legal(writer: Writer, job: JobRow, ending: Ending) -> tuple[State, str, dic
         return State.CANCELLED, "cancelled on request", columns
     # An interruption where it succeeded without ever having been seen to run.
     return ending.state if ending.state in TRANSITIONS[job.state] else State.INTERRUPTED, ending.reason, columns
+
+
+def _was_never_started(writer: Writer, job: JobRow) -> bool:
+    """Whether its worker ended between claiming it and noting its process. Should there be a process all the same, it
+    takes the job from the queue like any other (`engine.jobs.claiming`)."""
+    return job.state == State.STARTING and job.started_at is None and not _cancel_is_pending(writer, job)
 
 
 def _cancel_is_pending(writer: Writer, job: JobRow) -> bool:

@@ -69,12 +69,12 @@ class RecordingWrites(WriterBase):
             return self._belongs(kind, job_id, owner)
 
     def hand_over(self, kind: JobKind, job_id: int, from_pid: int, pid: int, process_start: float | None) -> None:
-        """Make a job that is starting another process's, where it is still that of `from_pid`."""
+        """Make a job that is starting another process's, started now, where it is still that of `from_pid`."""
         where = f"id = :id AND pid = :from AND state = '{State.STARTING.value}'"
-        statement = update(TABLES[kind], ("pid", "process_start"), where)
+        statement = update(TABLES[kind], ("pid", "process_start", "started_at"), where)
         with self._transaction() as connection:
-            values = {"id": job_id, "from": from_pid, "pid": pid, "process_start": process_start}
-            connection.execute(statement, values)
+            now = {"pid": pid, "process_start": process_start, "started_at": self._now()}
+            connection.execute(statement, {"id": job_id, "from": from_pid, **now})
 
     def refuse_newer(self) -> None:
         """Raise a StoreError where somebody has brought the open database to a version that this program is too old

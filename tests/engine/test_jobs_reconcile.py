@@ -14,7 +14,7 @@ from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.silence import CONFIRM_SECONDS, SILENT_SECONDS, Silences
 from engine.store.reader import Reader
 from engine.store.writer import Writer
-from engine.types import JobKind, State
+from engine.types import Action, JobKind, State
 from engine.workspace import Workspace
 
 TRAINING = JobKind.TRAINING
@@ -71,6 +71,41 @@ def test_a_process_that_has_not_begun_its_journal_lives(workspace: Workspace) ->
     run_id = running(workspace)
     begin(workspace, run_id, Attempt(1, 0.5, "another boot"))
     assert settle_dead_jobs(workspace) == []
+
+
+def claimed_by_a_dead_worker(workspace: Workspace) -> int:
+    """A run that a worker has claimed, and that waits behind another one by its time of queueing."""
+    with Writer.open(workspace) as writer:
+        run_id = add_run(writer)
+        gone = {"pid": 2**22 + 1, "process_start": 1.0, "started_at": None}
+        writer.transition(TRAINING, run_id, State.QUEUED, State.STARTING, "dispatched", queued_at=5.0, **gone)
+    return run_id
+
+
+def test_a_job_whose_worker_died_before_it_was_started_waits_at_its_place_again(workspace: Workspace) -> None:
+    run_id = claimed_by_a_dead_worker(workspace)
+    assert [job.id for job in settle_dead_jobs(workspace)] == [run_id]
+    with Reader(workspace) as reader:
+        row = reader.run(run_id)
+        (job,) = reader.jobs((State.QUEUED,))
+    assert (row.state, row.pid, row.error_title) == (State.QUEUED, None, None)
+    assert (job.queued_at, job.queue_rank) == (5.0, 5.0)
+
+
+def test_a_job_that_was_started_and_died_before_it_said_a_word_does_not_wait_again(workspace: Workspace) -> None:
+    run_id = claimed_by_a_dead_worker(workspace)
+    with Writer.open(workspace) as writer:
+        writer.hand_over(TRAINING, run_id, 2**22 + 1, 2**22 + 2, 1.0)
+    assert [job.id for job in settle_dead_jobs(workspace)] == [run_id]
+    assert state(workspace, run_id) == State.INTERRUPTED
+
+
+def test_a_job_that_shall_be_cancelled_does_not_wait_again(workspace: Workspace) -> None:
+    run_id = claimed_by_a_dead_worker(workspace)
+    with Writer.open(workspace) as writer:
+        writer.request(TRAINING, run_id, Action.CANCEL)
+    assert [job.id for job in settle_dead_jobs(workspace)] == [run_id]
+    assert state(workspace, run_id) == State.CANCELLED
 
 
 def test_a_journal_is_looked_into_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

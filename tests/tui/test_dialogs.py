@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from store_helpers import workspace_at
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
-from tui_helpers import HOSTILE, screen_text, until
+from tui_helpers import HOSTILE, screen_text, until, workbench
 
 from engine.text import plain
+from tui.compositor import TightCompositor
 from tui.dialogs.base import Dialog
 from tui.dialogs.choose import Choose, Option
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.prompt import Prompt
+from tui.painting import FRAME_SECONDS
 from tui.themes import themes
 from tui.widgets.table import Table
 
@@ -54,6 +58,20 @@ async def answer_to(dialog: Dialog[Any], *keys: str, size: tuple[int, int] = (80
         await pilot.press(*keys)
         await pilot.pause()
         return app.answer
+
+
+# ----- all of them
+
+
+async def test_screens_and_dialogs_are_painted_tightly_and_soon(tmp_path: Path) -> None:
+    app = workbench(workspace_at(tmp_path))
+    async with app.run_test() as pilot:
+        below = app.screen
+        app.push_screen(Confirm("Delete it?", "For good."))
+        await until(pilot, lambda: isinstance(app.screen, Confirm), "the dialog")
+        for screen in (below, app.screen):
+            assert isinstance(screen._compositor, TightCompositor)
+            assert screen._update_timer._interval == FRAME_SECONDS
 
 
 # ----- Confirm

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from engine.api import one_line
-from tui.compositor import TightCompositor
+from tui.painting import Painted
 
 Answer = TypeVar("Answer")
 
@@ -19,14 +19,10 @@ def plain_title(text: object) -> Content:
     return Content(one_line(text))
 
 
-class Dialog(ModalScreen[Answer], Generic[Answer]):
+class Dialog(Painted, ModalScreen[Answer], Generic[Answer]):
     """A modal screen; `escape` dismisses it with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Close", id="dialog.close")]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._compositor = TightCompositor()
 
     def action_give_up(self) -> None:
         """Close without an answer."""

@@ -12,8 +12,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from engine.api import one_line
-from tui.compositor import TightCompositor
 from tui.keys import character_of
+from tui.painting import Painted
 from tui.poller import Deliver, Question, Watch
 from tui.widgets.banner import Banner
 from tui.widgets.footer import Footer, key_name
@@ -98,7 +98,7 @@ def _is_typed(screen: Screen[Any], key: str, node: DOMNode) -> bool:
     return typing is not None and node is not typing and typing.check_consume_key(key, character_of(key))
 
 
-class WorkbenchScreen(Screen[None]):
+class WorkbenchScreen(Painted):
     """A screen with header and footer. Subclasses give `body`, `TAB` and `crumb`, and watch things in `on_mount`."""
 
     TAB: ClassVar[str] = ""
@@ -108,7 +108,6 @@ class WorkbenchScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._compositor = TightCompositor()
         self._wanted: list[tuple[Question, Deliver, float | None]] = []
         self._watches: list[Watch] = []
         self._asking = False
