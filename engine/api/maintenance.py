@@ -8,8 +8,9 @@ from pathlib import Path
 
 from engine.errors import StoreError, UsageError
 from engine.maintenance.backup import back_up
-from engine.maintenance.check import Checked, Fault, check
+from engine.maintenance.check import Checked, check
 from engine.maintenance.compact import Compacted, compact
+from engine.maintenance.fault import Fault
 from engine.maintenance.restore import Restored, restore
 from engine.store.reader import Reader
 from engine.workspace import Workspace

@@ -10,6 +10,7 @@ from engine.recipe import Recipe, load_recipe, preset_recipes, recipe_from_json
 from engine.store.reader import Reader
 from engine.store.records import RunRow
 from engine.training.model_files import resolve_model
+from engine.training.whole import standing
 from engine.types import ENDED, IMPORTED, State
 from engine.workspace import Workspace
 
@@ -91,7 +92,7 @@ def _tuned(workspace: Workspace, run: RunRow) -> AskSubject:
             "Choose a run that was trained here: `sonotune runs` lists them.",
         )
     adapter = workspace.job_folder(run.directory) / "adapter"
-    if not adapter.is_dir():
+    if not standing(adapter).is_dir():
         raise _without_adapter(run)
     recipe = recipe_from_json(run.recipe, f"recipe of run {run.id}")
     return AskSubject(

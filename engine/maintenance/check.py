@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from engine.files import sha256_of
 from engine.formatting import size
 from engine.jobs.journal import last_attempt
 from engine.jobs.lock import holder
 from engine.jobs.reconcile import is_dead
 from engine.maintenance.backup import is_abandoned
+from engine.maintenance.check_weights import adapters, checkpoints
 from engine.maintenance.daily import folder_of, snapshots
+from engine.maintenance.fault import Fault
 from engine.maintenance.journals import entries_of, journal_files
 from engine.maintenance.replacing import FRESH, half_replaced, kept_files
 from engine.store.connection import explained, open_read_only
@@ -26,18 +27,9 @@ from engine.workspace import Workspace
 
 LARGE_LOG_BYTES = 256 * 2**20
 """A write-ahead log of this size is not taken into the database any more: somebody reads one old snapshot."""
+_LEFT = ("*/*.partial", "*/*.old", "*/checkpoints/.partial", "*/checkpoints/.*.gone", "*/checkpoints/*.old")
+"""Folders that are half written, put aside or half removed; whoever reads what was put aside takes it back."""
 _TAKES_IN = "`sonotune db restore` takes in what journals hold."
-WEIGHTS = "adapter_model.safetensors"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong."""
-
-    what: str
-    """In one sentence; untrusted text."""
-    mend: str
-    """What to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +50,7 @@ def check(workspace: Workspace, now: float, *, quick: bool = False) -> Checked:
     Args:
         workspace: with a runs.db.
         now: Unix time.
-        quick: leave out what reads every byte: indexes against tables, hashes of adapters, journals.
+        quick: leave out what reads every byte: indexes against tables, hashes of adapters and checkpoints, journals.
 
     Raises:
         StoreError: it cannot be opened at all.
@@ -71,7 +63,8 @@ def check(workspace: Workspace, now: float, *, quick: bool = False) -> Checked:
         runs, jobs = reader.runs(), reader.jobs(ACTIVE)
         found = [
             *_jobs(workspace, jobs, now),
-            *_adapters(workspace, runs, quick=quick),
+            *adapters(workspace, runs, quick=quick),
+            *([] if quick else checkpoints(workspace, runs)),
             *([] if quick else _journals(workspace, reader, runs, jobs)),
         ]
     with explained(workspace.database), closing(open_read_only(workspace.database)) as connection:
@@ -79,7 +72,7 @@ def check(workspace: Workspace, now: float, *, quick: bool = False) -> Checked:
             int(connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])  # noqa: S608 - literals
             for table in ("evaluations", "metrics", "predictions")
         )
-    found += [*_files(workspace), *_leftovers(workspace)]
+    found += [*_files(workspace), *_leftovers(workspace, jobs)]
     return Checked(len(runs), evaluations, points, predictions, workspace.database.stat().st_size, tuple(found))
 
 
@@ -107,23 +100,6 @@ def _jobs(workspace: Workspace, jobs: list[JobRow], now: float) -> Iterator[Faul
     for job in jobs:
         if is_dead(workspace, job, now):
             yield Fault(f"{job.kind} {job.id} is {job.state}, and its process is gone", "`sonotune runs` settles it.")
-
-
-def _adapters(workspace: Workspace, runs: list[RunRow], *, quick: bool) -> Iterator[Fault]:
-    for run in runs:
-        if run.adapter_path is None or run.adapter_sha256 is None:
-            continue
-        weights = workspace.root / run.adapter_path / WEIGHTS
-        if not weights.is_file():
-            yield Fault(
-                f"The adapter of run {run.id} is gone: there is no {weights}",
-                "Put it back from a copy; otherwise train the run again.",
-            )
-        elif not quick and sha256_of(weights) != run.adapter_sha256:
-            yield Fault(
-                f"The adapter of run {run.id} is not the one that was saved: {weights}",
-                "Put it back from a copy; evaluations of it are refused until then.",
-            )
 
 
 def _journals(workspace: Workspace, reader: Reader, runs: list[RunRow], jobs: list[JobRow]) -> Iterator[Fault]:
@@ -162,8 +138,11 @@ def _files(workspace: Workspace) -> Iterator[Fault]:
         )
 
 
-def _leftovers(workspace: Workspace) -> Iterator[Fault]:
-    found = [path for path in workspace.outputs.glob("*/*.partial") if path.is_dir()]
+def _leftovers(workspace: Workspace, jobs: list[JobRow]) -> Iterator[Fault]:
+    busy = {job.directory for job in jobs}
+    beside = [path for pattern in _LEFT for path in workspace.outputs.glob(pattern) if path.is_dir()]
+    # What a job is writing at this moment is no leftover either.
+    found = [path for path in beside if not any(path.is_relative_to(workspace.root / folder) for folder in busy)]
     copies = [*workspace.root.glob(".*.partial"), *folder_of(workspace).glob(".*.partial")]
     # What a backup is writing at this moment is no leftover.
     found += [path for path in copies if is_abandoned(path)]

@@ -65,6 +65,12 @@ def put_in_place(written: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def standing(folder: Path) -> Path:
+    """Where the content of `folder` is now: there, or put aside. For looking; `recovered` takes it back."""
+    aside = folder.with_name(folder.name + ASIDE)
+    return aside if aside.is_dir() and not folder.exists() else folder
+
+
 def recovered(folder: Path) -> Path:
     """`folder`, taken back from where it was put aside if a process ended between the two renames."""
     aside = folder.with_name(folder.name + ASIDE)
