@@ -108,8 +108,8 @@ def restore(
         output.print(shown(f"  the row of {folder} was made again from its folder"))
     if found.unknown:
         output.print(shown(f"  of runs {', '.join(map(str, found.unknown))} only curves and evaluations are left"))
-    for given_up in found.given_up:
-        say(f"No row could be made for {given_up}")
+    for incomplete in found.incomplete:
+        say(f"Not everything is known of {incomplete}")
     if found.kept is not None:
         output.print(shown(f"The damaged file is kept as {found.kept}."))
 

@@ -16,6 +16,8 @@ from engine.types import ENDED, Prediction, State
 
 FORMAT = 1
 """Of the lines; those of a later format are left to the version that wrote them."""
+END_COLUMNS = frozenset({"error_title", "error_detail", "error_next_step", "peak_rss_bytes", "peak_vram_device_bytes"})
+"""Columns that a job writes into its row at its end; others are not for its last word to say."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.jobs import silence
 from engine.jobs.journal import FILE_NAME, Ending, attempts, boot_id, lines_of
+from engine.jobs.journal_lines import END_COLUMNS
 from engine.jobs.lock import WorkerLock
 from engine.jobs.process import is_alive, last_lines
 from engine.jobs.replay import replay
@@ -22,7 +23,6 @@ from engine.store.writer import Writer
 from engine.types import ACTIVE, TRANSITIONS, Action, JobKind, State
 from engine.workspace import Workspace
 
-_END_COLUMNS = frozenset({"error_title", "error_detail", "error_next_step", "peak_rss_bytes", "peak_vram_device_bytes"})
 WITHOUT_A_WORD = "the process ended without a word: killed?"
 _KILLED_BY = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 """Signals that come from outside; any other one is a crash of the program itself."""
@@ -122,7 +122,7 @@ def recover(workspace: Workspace, writer: Writer, job: JobRow) -> Ending | None:
 
 def _legal(writer: Writer, job: JobRow, ending: Ending) -> tuple[State, str, dict[str, Any]]:
     """What the row gets from a job's own last word: only columns that a job writes at its end."""
-    columns = {name: value for name, value in ending.columns.items() if name in _END_COLUMNS}
+    columns = {name: value for name, value in ending.columns.items() if name in END_COLUMNS}
     if ending.state is State.INTERRUPTED and _cancel_is_pending(writer, job):
         return State.CANCELLED, "cancelled on request", columns
     # An interruption where it succeeded without ever having been seen to run.

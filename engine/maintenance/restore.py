@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.data.manifest import open_dataset
 from engine.errors import JobError, SonotuneError
 from engine.jobs.journal import FILE_NAME
 from engine.jobs.lock import WorkerLock
@@ -16,25 +14,18 @@ from engine.jobs.reconcile import settle_dead_jobs
 from engine.jobs.replay import replay
 from engine.maintenance.backup import back_up, file_errors, opened, remove, require_whole
 from engine.maintenance.daily import snapshots
-from engine.maintenance.journals import entries_of, journal_files, last_ending, living_jobs
+from engine.maintenance.journals import entries_of, journal_files, living_jobs
 from engine.maintenance.orphans import drop_orphans
+from engine.maintenance.remaking import LOST_ROW, NOTHING_KNOWN, remake_from_folders
 from engine.maintenance.replacing import FRESH, half_replaced, put_in_place
 from engine.maintenance.salvage import Salvage, salvage
-from engine.recipe import load_recipe, recipe_json
 from engine.store.connection import open_writable
 from engine.store.recorded import Measured
 from engine.store.writer import Writer
 from engine.types import JobKind, State
 from engine.workspace import Workspace, is_job_directory
 
-_RUN_FOLDER = re.compile(r"(\d{5,})-.+")
-_UNKNOWN = "its row was lost with a damaged runs.db; only its curves and evaluations could be read"
-_NOTHING_KNOWN = {
-    "dataset": "", "dataset_fingerprint": "", "split_fingerprint": "", "model": "", "seed": 0, "directory": "",
-}  # fmt: skip
-_LOST_ROW = (
-    "its row was lost with a damaged runs.db; made again from its folder, with the fingerprint that its data has today"
-)
+_UNKNOWN = f"{LOST_ROW}; only its curves and evaluations could be read"
 
 
 @dataclass(slots=True)
@@ -58,8 +49,8 @@ class Restored:
     """Runs of which only curves and evaluations are left."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Rows that could be read and belong to rows that are lost (answers of a lost evaluation), by table: left out."""
-    given_up: list[str] = field(default_factory=list)
-    """Folders of runs that no row could be made for, with the reason; untrusted text."""
+    incomplete: list[str] = field(default_factory=list)
+    """Those of them of which not everything could be known, with the reason; untrusted text."""
 
 
 def restore(workspace: Workspace, backup: Path | None = None) -> Restored:
@@ -119,11 +110,13 @@ def _fill(workspace: Workspace, fresh: Path, found: Restored) -> None:
         if damaged.exists():
             found.salvage = salvage(damaged, connection)
     with Writer(open_writable(fresh), fresh) as writer:
-        _remake_rows(workspace, writer, found)
+        for remade in remake_from_folders(workspace, writer):
+            found.folders.append(remade.folder)
+            found.incomplete += [f"{remade.folder}: {remade.missing}"] if remade.missing else []
         for run in writer.missing_runs():
             # Its curves and evaluations were read, its own row was not, and there is no folder that tells what it was.
             name, recipe = f"run {run}", json.dumps({"name": f"run {run}"})
-            writer.remake_run(run, name, state=State.INTERRUPTED, reason=_UNKNOWN, recipe=recipe, **_NOTHING_KNOWN)
+            writer.remake_run(run, name, state=State.INTERRUPTED, reason=_UNKNOWN, recipe=recipe, **NOTHING_KNOWN)
             found.unknown.append(run)
         _take_in_journals(workspace, writer, found)
     with closing(open_writable(fresh)) as connection:
@@ -141,42 +134,6 @@ def _newest_whole(workspace: Workspace, passed_over: list[str]) -> Path | None:
             continue
         return backup
     return None
-
-
-def _remake_rows(workspace: Workspace, writer: Writer, found: Restored) -> None:
-    """Give every run that has a folder a row; it is interrupted, and can be resumed."""
-    known = {run for run, _ in writer.run_directories()}
-    for folder in sorted(workspace.outputs.glob("*/recipe.toml")):
-        match = _RUN_FOLDER.fullmatch(folder.parent.name)
-        if match is None or int(match[1]) in known:
-            continue
-        try:
-            recipe = load_recipe(folder)
-            record = open_dataset(workspace, recipe.data.dataset).record
-        except SonotuneError as error:
-            found.given_up.append(f"{folder.parent.name}: {error.title}")
-            continue
-        state, reason = _last_word(folder.with_name(FILE_NAME))
-        writer.remake_run(
-            int(match[1]),
-            recipe.name,
-            state=state,
-            reason=reason,
-            recipe=recipe_json(recipe),
-            dataset=record.name,
-            dataset_fingerprint=record.fingerprint,
-            split_fingerprint=record.split_fingerprint,
-            model=recipe.model.id,
-            seed=recipe.training.seed,
-            directory=f"outputs/{folder.parent.name}",
-        )
-        found.folders.append(folder.parent.name)
-
-
-def _last_word(journal: Path) -> tuple[State, str]:
-    """State of a run whose row is lost: what its journal ends with, else interrupted, so that it can be resumed."""
-    ending = last_ending(journal)
-    return (State.INTERRUPTED, _LOST_ROW) if ending is None else (ending.state, f"{ending.reason}; {_LOST_ROW}")
 
 
 def _take_in_journals(workspace: Workspace, writer: Writer, found: Restored) -> None:

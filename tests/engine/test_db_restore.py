@@ -34,6 +34,8 @@ RUNS = 60
 GONE = Attempt(2**30, 1.0, "an earlier boot")
 """A process that is not there."""
 
+FAILED = {"error_title": "It failed", "error_detail": "so", "error_next_step": "Mend it.", "peak_rss_bytes": 5}
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
@@ -160,7 +162,7 @@ def test_with_nothing_at_all_runs_come_back_from_their_folders(tmp_path: Path) -
     workspace = workspace_at(tmp_path)
     import_phantoms(workspace, "phantoms", count=12, seed=1, abnormal_share=0.5, size=64, processes=1)
     recipe = parse_recipe({"name": "lost and found"}, "test")
-    for number, ending in ((3, None), (4, Ending(State.SUCCEEDED, "trained 2 steps", {}))):
+    for number, ending in ((3, None), (4, Ending(State.FAILED, "It failed", FAILED))):
         folder = workspace.outputs / f"{number:05d}-lost"
         folder.mkdir(parents=True)
         (folder / "recipe.toml").write_text(recipe_to_toml(recipe))
@@ -172,15 +174,27 @@ def test_with_nothing_at_all_runs_come_back_from_their_folders(tmp_path: Path) -
         journal.close()
     (workspace.outputs / "00005-broken").mkdir()
     (workspace.outputs / "00005-broken" / "recipe.toml").write_text("this = is no recipe")
+    elsewhere = parse_recipe({"name": "of data that is gone", "data": {"dataset": "gone"}}, "test")
+    (workspace.outputs / "00006-gone").mkdir()
+    (workspace.outputs / "00006-gone" / "recipe.toml").write_text(recipe_to_toml(elsewhere))
+    of_gone = Journal(workspace.outputs / "00006-gone")
+    of_gone.append(GONE)
+    of_gone.append(Measured(7, {"loss": 0.5}, 5.0))
     for file in workspace.root.glob("runs.db*"):
         file.unlink()
     found = restore(workspace)
-    assert found.folders == ["00003-lost", "00004-lost"] and len(found.given_up) == 1
+    assert found.folders == ["00003-lost", "00004-lost", "00005-broken", "00006-gone"]
+    assert [line.partition(":")[0] for line in found.incomplete] == ["00005-broken", "00006-gone"]
     with Reader(workspace) as reader:
-        interrupted, succeeded = reader.run(3), reader.run(4)
-        assert [point.value for point in reader.metrics(3, ["loss"])] == [2.5]
-    assert (interrupted.state, succeeded.state) == (State.INTERRUPTED, State.SUCCEEDED)
+        interrupted, failed, broken, gone = (reader.run(number) for number in (3, 4, 5, 6))
+        curves = [[point.value for point in reader.metrics(number, ["loss"])] for number in (3, 4, 6)]
+    assert curves == [[2.5], [2.5], [0.5]]
+    assert (interrupted.state, failed.state) == (State.INTERRUPTED, State.FAILED)
     assert interrupted.directory == "outputs/00003-lost"
+    assert failed.ended_at is not None and {name: getattr(failed, name) for name in FAILED} == FAILED
+    assert (broken.name, broken.dataset) == ("broken", "")
+    assert (gone.name, gone.dataset, gone.dataset_fingerprint) == ("of data that is gone", "gone", "")
+    assert "gone" in gone.reason
     with Writer.open(workspace) as writer:  # and it can be resumed
         assert writer.transition(JobKind.TRAINING, 3, State.INTERRUPTED, State.QUEUED, "resumed")
         assert add_run(writer, "a new one") > 4
