@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +79,7 @@ def compact_database(
 ) -> Compacted:
     """Thin curves and telemetry of runs that ended so many days ago; see `engine.maintenance.compact`."""
     _require(workspace)
-    if days < 0 or buckets < 1:
+    if not 0 <= days < math.inf or buckets < 1:
         raise UsageError("Days and buckets are counted from zero and one on")
     before = time.time() - days * DAY
     return compact(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from engine import api
-from engine.cli.console import output, print_json, say, shown
+from engine.cli.console import output, print_json, progress_bar, say, shown
 from engine.cli.options import AsJson, workspace_of
 from engine.errors import UsageError
 from engine.formatting import size
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def check(
     context: typer.Context,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out what reads every byte: indexes, adapters, journals.")
+        bool, typer.Option("--quick", help="Leave out what reads every byte: indexes, adapters, checkpoints, journals.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +56,10 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Copy runs.db while runs write into it; the copy is checked before it counts."""
-    target, count = api.back_up_database(workspace_of(context), file, replace=force)
+    with progress_bar("MiB copied") as bar:
+        target, count = api.back_up_database(
+            workspace_of(context), file, replace=force, progress=lambda done, total: bar(done >> 20, total >> 20)
+        )
     if as_json:
         print_json({"file": str(target), "bytes": count})
     else:
@@ -66,15 +70,19 @@ def backup(
 def compact(
     context: typer.Context,
     older_than: Annotated[str, typer.Option("--older-than", help="Days since a run ended, as in 30d.")] = "30d",
-    keep: Annotated[int, typer.Option("--keep", help="Buckets of a curve, four points each at most.", min=1)] = 1000,
+    keep: Annotated[
+        int, typer.Option("--keep", help="Buckets of a curve, four points each at most.", min=1, max=1_000_000)
+    ] = 1000,
     except_tag: Annotated[str, typer.Option("--except-tag", help="Leave runs with this tag as they are.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Thin curves and telemetry of old runs: exact per bucket (first, last, smallest, largest), and jobs go on."""
-    found = api.compact_database(
-        workspace_of(context), days_of(older_than), buckets=keep, except_tag=except_tag, dry_run=dry_run
-    )
+    days = days_of(older_than)
+    with progress_bar("Thinning runs") as progress:
+        found = api.compact_database(
+            workspace_of(context), days, buckets=keep, except_tag=except_tag, dry_run=dry_run, progress=progress
+        )
     if as_json:
         print_json(asdict(found))
         return
@@ -136,6 +144,8 @@ def days_of(text: str) -> float:
     number, unit = (text[:-1], text[-1]) if text and text[-1] in "dh" else (text, "d")
     try:
         value = float(number)
-    except ValueError as error:
-        raise UsageError(f"{text} is no span of time", next_step="Write 30d for days, 12h for hours.") from error
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise UsageError(f"{text} is no span of time", next_step="Write 30d for days, 12h for hours.")
     return value / 24 if unit == "h" else value
