@@ -172,7 +172,7 @@ async def opened(
         await until(pilot, lambda: any(each.query("#whom") for each in app.screen_stack), "the screen is open")
         sight = Sight(pilot, sessions)
         if ready:
-            await sight.until(lambda: sight.screen._choice, "the images are read")
+            await sight.until(lambda: sight.sessions and sight.screen._choice, "the model and the images are there")
             sight.model.loads()
             await sight.until(lambda: sight.screen._talk.loaded, "the model is loaded")
         yield sight
