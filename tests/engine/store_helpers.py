@@ -34,6 +34,16 @@ def add_run(writer: Writer, name: str = "baseline", **others: Any) -> int:
     return writer.create_run(name, '{"name": "x"}', "phantoms", "data-1", "split-1", "assets/base-model", 42, **others)
 
 
+def with_a_curve(folder: Path, steps: int) -> Workspace:
+    """A workspace whose only run has a loss of 0, 1, 2 ... at each step."""
+    made = workspace_at(folder)
+    with Writer.open(made) as writer:
+        run = add_run(writer)
+        for step in range(steps):
+            writer.add_metrics(run, step, {"loss": float(step)})
+    return made
+
+
 def add_evaluation(
     writer: Writer,
     run_id: int | None = None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cli_helpers import CommandLine
-from store_helpers import add_run, workspace_at
+from store_helpers import with_a_curve
 
 from engine.store.reader import Reader
 from engine.store.writer import Writer
@@ -18,11 +18,8 @@ from engine.workspace import Workspace
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    made = workspace_at(tmp_path / "workspace")
+    made, run = with_a_curve(tmp_path / "workspace", 200), 1
     with Writer.open(made) as writer:
-        run = add_run(writer)
-        for step in range(200):
-            writer.add_metrics(run, step, {"loss": 1.0 / (step + 1)})
         for before, after in ((State.QUEUED, State.STARTING), (State.STARTING, State.FAILED)):
             writer.transition(JobKind.TRAINING, run, before, after, "test")
         writer.update(JobKind.TRAINING, run, ended_at=1.0)

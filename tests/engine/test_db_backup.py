@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_helpers import add_run, raw, wait_until, workspace_at
+from store_helpers import raw, wait_until, with_a_curve, workspace_at
 
 from engine.errors import StoreError, UsageError
 from engine.maintenance import backup as module
@@ -30,12 +30,7 @@ DAY = 86_400.0
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    made = workspace_at(tmp_path / "workspace")
-    with Writer.open(made) as writer:
-        run = add_run(writer)
-        for step in range(2000):
-            writer.add_metrics(run, step, {"loss": float(step)})
-    return made
+    return with_a_curve(tmp_path / "workspace", 2000)
 
 
 def count(database: Path) -> int:

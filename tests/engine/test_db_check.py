@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from store_helpers import add_evaluation, add_run, prediction, raw, workspace_at
+from store_helpers import add_evaluation, prediction, raw, with_a_curve
 
 from engine.files import sha256_of
 from engine.jobs.journal import Attempt, Journal
@@ -28,12 +28,7 @@ GONE = Attempt(2**30, 1.0, "an earlier boot")
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    made = workspace_at(tmp_path / "workspace")
-    with Writer.open(made) as writer:
-        run = add_run(writer)
-        for step in range(200):
-            writer.add_metrics(run, step, {"loss": 1.0})
-    return made
+    return with_a_curve(tmp_path / "workspace", 200)
 
 
 def checkpoint(folder: Path, step: int) -> None:
