@@ -131,12 +131,16 @@ def carry_out(kind: Kind, number: int, seed: int, folder: Path) -> Report:
 
 
 def ends_in_order() -> None:
-    """Let SIGTERM unwind this process, so that tries end what they started; forked processes do the same."""
+    """Let SIGTERM unwind this process, so that tries end what they started; forked processes do the same.
+
+    What they start takes a hangup as usual: under `nohup` it is ignored, and a workbench that inherits that stays.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 _kinds: dict[str, Kind] = {}

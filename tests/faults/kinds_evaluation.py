@@ -10,7 +10,8 @@ from light_world import RIGHT_WITHIN_SECONDS
 from real_template import answers, queue_evaluation
 from real_world import Fault, RealWorld
 
-from engine.types import ENDED, JobKind, State
+from engine.jobs.process import is_alive
+from engine.types import ACTIVE, ENDED, JobKind, State
 
 PROCESS = "engine.evaluation"
 QUEUE_SECONDS = 240.0
@@ -51,7 +52,7 @@ def _broken_by(case: Case, fault: Fault) -> RealWorld:
         world.start_worker()
         world.until(world.struck, "the fault strikes")
         died = time.monotonic()
-        world.until(lambda: _interrupted(world, queued), "the death is known", RIGHT_WITHIN_SECONDS)
+        world.until(lambda: not _dead(world, queued), "the death is known", RIGHT_WITHIN_SECONDS)
         world.seen.seconds = time.monotonic() - died
         world.until(lambda: not _running(world, queued), "nothing runs any more", QUEUE_SECONDS)
         broken = _interrupted(world, queued)
@@ -66,16 +67,24 @@ def _broken_by(case: Case, fault: Fault) -> RealWorld:
         world.check(1)
         wanted = world.template.answers
         found = {str(each): answers(world.workspace, each) for each in queued}
-        world.seen.resumed = found == wanted
+        # One that was killed as it had just succeeded is not broken off.
+        world.seen.resumed = found == wanted if broken else None
         if found != wanted:
+            world.seen.wrong("evaluations end otherwise than unbroken")
             different = [each for each in wanted if found.get(each) != wanted[each]]
             states = {each: world.row(int(each), JobKind.EVALUATION).state for each in different}
-            world.seen.notes.append(f"evaluations end otherwise than unbroken: {states}; interrupted were {broken}")
+            world.seen.notes.append(f"otherwise are {states}; interrupted were {broken}")
     return world
 
 
 def _interrupted(world: RealWorld, queued: list[int]) -> list[int]:
     return [each for each in queued if world.row(each, JobKind.EVALUATION).state == State.INTERRUPTED]
+
+
+def _dead(world: RealWorld, queued: list[int]) -> bool:
+    """Whether a row still says that a process is at work which is not there."""
+    rows = [world.row(each, JobKind.EVALUATION) for each in queued]
+    return any(row.state in ACTIVE and not is_alive(row.pid, row.process_start) for row in rows)
 
 
 def _running(world: RealWorld, queued: list[int]) -> bool:

@@ -188,11 +188,8 @@ def _killed_while_dispatching(world: LightWorld, moment: str) -> None:
     world.pause(0.3)
     if world.worker_pid() is None:
         world.start_worker()
-    row = world.until_dead_is_known(first, died)
-    world.until_state(second, State.SUCCEEDED)
-    if row.state == State.INTERRUPTED:
-        check_told(world, first)
-        resume_and_finish(world, first, second)
+    # It goes back to its place in the queue, or its process has taken it by itself.
+    world.until_dead_is_known(first, died, State.RUNNING, State.SUCCEEDED)
     finish(world, first, second)
     if world.attempts(first) != 1:
         world.seen.wrong(f"the job was begun {world.attempts(first)} times")
@@ -256,9 +253,7 @@ def _left(world: LightWorld, jobs: list[Job]) -> int:
 
 def _drained(world: LightWorld, jobs: list[Job], kills: int) -> None:
     for job in jobs:
-        row = world.until_state(job, *ENDED, seconds=RIGHT_WITHIN_SECONDS)
-        if row.state == State.INTERRUPTED:  # the worker died between its claim and the start of the process
-            resume_and_finish(world, job)
+        world.until_state(job, *ENDED, seconds=RIGHT_WITHIN_SECONDS)
     finish(world, *jobs)
     begun = [world.witnessed(job)[0]["time"] for job in jobs if world.attempts(job) == 1]
     if len(begun) != len(jobs):

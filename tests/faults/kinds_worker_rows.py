@@ -9,7 +9,7 @@ from contextlib import closing
 
 from harness import Kind
 from light_checks import check, check_told, finish, resume_and_finish
-from light_world import Job, LightWorld, connect, light
+from light_world import RIGHT_WITHIN_SECONDS, Job, LightWorld, connect, light
 
 from engine.jobs.process import is_alive, process_start
 from engine.jobs.reconcile import settle_dead_jobs
@@ -52,15 +52,18 @@ def machine_restart(world: LightWorld) -> None:
         died = time.monotonic()
         world.start_worker("--resume")
         # With --resume the worker itself queues again what has died without a word.
-        world.until_dead_is_known(first, died, State.INTERRUPTED, State.QUEUED, State.STARTING, State.RUNNING,
-                                  State.SUCCEEDED)  # fmt: skip
+        world.until(lambda: _resumed_by_worker(world, first), "the dead job is queued again", RIGHT_WITHIN_SECONDS)
+        world.seen.seconds = time.monotonic() - died
         if not is_alive(stranger.pid, start):
             world.seen.wrong("a process that only has the PID was ended")
-        world.until(lambda: world.row(first).state != State.INTERRUPTED, "the dead job is queued again")
         finish(world, first, second)
     world.seen.resumed = world.attempts(first) == 2
     if not world.seen.resumed:
         world.seen.notes.append(f"begun {world.attempts(first)} times: {world.history(first)}")
+
+
+def _resumed_by_worker(world: LightWorld, job: Job) -> bool:
+    return "queued: resumed by the worker" in world.history(job)
 
 
 def clock_of_rows_jumps(world: LightWorld) -> None:

@@ -63,7 +63,7 @@ def work(session: JobSession, witness: Witness, wanted: dict[str, Any]) -> None:
         _fault(step, wanted, session)
         _record(session, step)
         witness.tell(step=step, committed=session.recording.behind == 0)
-        if step % wanted["checkpoint_every"] == 0 or session.check():
+        if step % wanted["checkpoint_every"] == 0 or step == wanted["steps"] or session.check():
             _save(folder, step)
             session.event("checkpoint", f"step {step}")
         if session.check():
