@@ -69,13 +69,19 @@ class CatchingUp:
             self._come_home(writer)
             while chunk := self._first():
                 if not write_chunk(writer, self.kind, self.job_id, chunk, self._owner):
-                    self.lost = True
+                    self._refused(writer)
                     return
                 with self._lock:
                     for _ in chunk:
                         self._pending.popleft()
                     if not self._pending:
                         self._remember(self._outage.over())
+
+    def _refused(self, writer: Writer) -> None:
+        """runs.db has not taken an entry, because the row is another's; a StoreError where that is not certain."""
+        if self._owner is not None and not writer.is_taken(self.kind, self.job_id, self._owner):
+            raise StoreError(f"{self.workspace.database.name} has not taken an entry", "It is tried again.")
+        self.lost = True
 
     def _first(self) -> list[Entry]:
         with self._lock:

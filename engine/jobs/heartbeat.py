@@ -159,8 +159,9 @@ class Heartbeat:
         return place is not Place.OTHER
 
     def _beat(self, writer: Writer) -> None:
-        self.lost = not writer.heartbeat(self._kind, self._job_id, os.getpid())
-        if self.lost:
+        beaten = writer.heartbeat(self._kind, self._job_id, os.getpid())
+        self.lost = not beaten and writer.is_taken(self._kind, self._job_id, self._owner)
+        if not beaten:
             return
         # Of several cards the fullest one: it is the first that will be too small.
         seen = [gpu for gpu in map(sample_gpu, self._gpus) if gpu is not None]

@@ -172,7 +172,9 @@ class Recording(CatchingUp):
         if file_id(self.workspace) != self._file:
             self._stale = True
             raise _elsewhere(self.workspace)
-        self.lost = not self.writer.record(self.kind, self.job_id, [entry], self._owner)
+        writer = self.writer
+        if not writer.record(self.kind, self.job_id, [entry], self._owner):
+            self._refused(writer)
 
     def _reopen(self) -> None:
         fresh = Writer.open(self.workspace, busy_seconds=DIRECT_BUSY_SECONDS, make=False)

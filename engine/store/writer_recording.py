@@ -68,6 +68,26 @@ class RecordingWrites(WriterBase):
         with explained(self._database):
             return self._belongs(kind, job_id, owner)
 
+    def is_taken(self, kind: JobKind, job_id: int, owner: Owner) -> bool:
+        """Whether the row really is another's now, or settled: a job ends for good on this answer, and in a damaged
+        database any row may read as if it were.
+
+        So the row must be there, and the whole file in order (read once, page by page).
+
+        Raises:
+            StoreError: it cannot be told: the row is missing, or the database damaged.
+        """
+        with explained(self._database):
+            if self._belongs(kind, job_id, owner):
+                return False
+            row = self._connection.execute(f"SELECT 1 FROM {TABLES[kind]} WHERE id = ?", (job_id,)).fetchone()  # noqa: S608
+            if row is None:
+                raise sqlite3.DatabaseError(f"malformed: there is no row of {kind} job {job_id}")
+            (said,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+            if said != "ok":
+                raise sqlite3.DatabaseError(f"malformed: {said}")
+            return not self._belongs(kind, job_id, owner)
+
     def hand_over(self, kind: JobKind, job_id: int, from_pid: int, pid: int, process_start: float | None) -> None:
         """Make a job that is starting another process's, started now, where it is still that of `from_pid`."""
         where = f"id = :id AND pid = :from AND state = '{State.STARTING.value}'"

@@ -349,6 +349,57 @@ def test_a_row_that_was_settled_by_others_gets_nothing_more(workspace: Workspace
     assert row(workspace, run_id).reason == "found dead"
 
 
+def test_a_damaged_database_that_reads_as_if_the_row_were_gone_ends_no_job(
+    workspace: Workspace, run_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = threading.Event()
+    real = Writer._belongs
+    monkeypatch.setattr(Writer, "_belongs", lambda *given: not damaged.is_set() and real(*given))
+    with JobSession(workspace, TRAINING, run_id) as session:
+        expected = wrote(session.recording, 1, 1)
+        with raw(workspace) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'settings'").fetchone()
+        connection.close()
+        with workspace.database.open("r+b") as file:
+            file.seek((root - 1) * 4096)
+            whole = file.read(4096)
+            file.seek((root - 1) * 4096)
+            file.write(b"\x77" * 4096)
+        damaged.set()
+        expected |= wrote(session.recording, 2, 3)
+        wait_until(lambda: "damaged" in session.recording.trouble, "the trouble is seen")
+        assert session.check() is None and not session.recording.lost
+        with workspace.database.open("r+b") as file:
+            file.seek((root - 1) * 4096)
+            file.write(whole)
+        damaged.clear()
+        caught_up(session.recording)
+    assert losses(workspace, run_id) == expected
+
+
+def test_a_row_that_is_gone_ends_no_job(workspace: Workspace, run_id: int) -> None:
+    with JobSession(workspace, TRAINING, run_id) as session:
+        expected = wrote(session.recording, 1, 1)
+        wait_until(lambda: row(workspace, run_id).heartbeat, "it has beaten")
+        moved(workspace, run_id, 99)
+        expected |= wrote(session.recording, 2, 3)
+        wait_until(lambda: "damaged" in session.recording.trouble, "the trouble is seen")
+        time.sleep(0.1)  # some beats
+        assert session.check() is None and not session.recording.lost
+        moved(workspace, 99, run_id)
+        caught_up(session.recording)
+    assert losses(workspace, run_id) == expected
+
+
+def moved(workspace: Workspace, before: int, after: int) -> None:
+    """Give a run another id, in one statement."""
+    with raw(workspace) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("UPDATE runs SET id = ? WHERE id = ?", (after, before))
+    connection.close()
+
+
 def test_predictions_of_an_evaluation(workspace: Workspace) -> None:
     with Writer.open(workspace) as writer:
         number = add_evaluation(writer, None, Reference.BASE)

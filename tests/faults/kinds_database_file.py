@@ -179,13 +179,14 @@ def _spoil(world: LightWorld) -> None:
 
 def _journal_has_all(world: LightWorld, job: Job) -> None:
     attempt = world.attempt_of(job)
+    told = {line["step"] for line in world.witnessed(job) if "step" in line}  # first: it may go on
     kept: set[int] = set()
     for line in lines_of(world.journal_of(job), attempt["pid"], attempt["start"]):
         if isinstance(line, Measured):
             kept.add(line.step)
         elif isinstance(line, Answered):
             kept.update(int(each.path[-9:-4]) for each in line.predictions)
-    missing = {line["step"] for line in world.witnessed(job) if "step" in line} - kept
+    missing = told - kept
     if missing:
         world.seen.lost_rows += len(missing)
         world.seen.notes.append(f"the journal lacks steps {sorted(missing)[:10]}")

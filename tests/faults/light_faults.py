@@ -10,20 +10,22 @@ from typing import Any
 
 from engine.jobs.session import JobSession
 
-_connections: list[sqlite3.Connection] = []
-_pragmas: list[str] = []
-"""They hold for each connection that is opened from now on."""
+_wanted: list[str] = [""]
+"""The pragma that holds for each connection from its next statement on; at first none."""
 
 
 class Connection(sqlite3.Connection):
-    """SQLite's own; one that is opened while a fault lasts has it as well."""
+    """SQLite's own, with the fault that lasts. Its own thread switches it on and off, before the next statement: a
+    connection that is closed while another thread uses it crashes Python."""
 
-    def __init__(self, *given: Any, **others: Any) -> None:
-        # The fault is switched on and off from another thread.
-        super().__init__(*given, **{**others, "check_same_thread": False})
-        _connections.append(self)
-        for pragma in _pragmas:
-            self.execute(pragma)
+    _have = ""
+
+    def cursor(self, *given: Any, **others: Any) -> sqlite3.Cursor:
+        """What `execute` asks for as well."""
+        if self._have != (wanted := _wanted[0]):
+            self._have = wanted
+            super().cursor().execute(wanted)
+        return super().cursor(*given, **others)
 
 
 def install() -> None:
@@ -32,23 +34,9 @@ def install() -> None:
     sqlite3.connect = lambda *given, **others: connect(*given, **{**others, "factory": Connection})  # type: ignore
 
 
-def _everywhere(pragma: str) -> None:
-    for connection in list(_connections):
-        try:
-            connection.execute(pragma)
-        except sqlite3.ProgrammingError:  # closed meanwhile
-            _connections.remove(connection)
-
-
 def _for_a_while(begin: str, end: str, seconds: float) -> None:
-    _pragmas.append(begin)
-    _everywhere(begin)
-
-    def over() -> None:
-        _pragmas.remove(begin)
-        _everywhere(end)
-
-    threading.Timer(seconds, over).start()
+    _wanted[0] = begin
+    threading.Timer(seconds, _wanted.__setitem__, (0, end)).start()
 
 
 def _read_only(session: JobSession, wanted: dict[str, Any]) -> None:
