@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,18 @@ def sonotune(workspace: Path, *words: str, **environment: str) -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, env=settings, timeout=280)
 
 
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with phantoms, drawn once."""
+    folder = tmp_path_factory.mktemp("imported")
+    assert run(["--workspace", str(folder), "data", "import", "phantoms", "--count", "120", "--size", "64"]) == 0
+    return folder
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    assert run(["--workspace", str(tmp_path), "data", "import", "phantoms", "--count", "120", "--size", "64"]) == 0
+def workspace(tmp_path: Path, imported: Path) -> Path:
+    """A copy of it for one test."""
+    shutil.copytree(imported, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
