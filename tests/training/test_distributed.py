@@ -111,6 +111,7 @@ def test_ranks_share_each_step_out_without_a_sample_left_over(ranks: int, images
     assert {tuple(each.largest()) for each in shared} == {tuple(shared[0].largest())}
 
 
+@pytest.mark.long
 def test_two_processes_train_what_one_does_also_when_stopped_and_resumed(wanted: Callable[..., Wanted]) -> None:
     alone = wanted(1, "Q7")
     train_on_ranks(alone)

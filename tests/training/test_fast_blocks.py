@@ -188,6 +188,7 @@ def test_compiled_blocks_serve_training_alone(
         assert len(calls) == blocks
 
 
+@pytest.mark.long
 def test_blocks_are_compiled_for_a_few_shapes_and_then_for_all(
     base_folder: Path, data: TrainingData, processor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

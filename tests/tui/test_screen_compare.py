@@ -284,9 +284,8 @@ async def test_imported_predictions_cannot_be_measured_here(workspace: Workspace
         measured(writer, theirs, predictions(MEANT[:20], guesses(MEANT[:20], 4, skill=0.9)), cases="cases-3")
     async with workbench(workspace).run_test(size=(80, 24)) as pilot:
         await opened(pilot, "1", str(theirs))
-        text = screen_text(pilot.app)
-        assert "c compares the 20" in text
-        assert "m measures" not in text
+        await until(pilot, lambda: "c compares the 20" in screen_text(pilot.app), "how they can be compared")
+        assert "m measures" not in screen_text(pilot.app)
 
 
 @pytest.mark.parametrize(
