@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/.installed-$(LOCK)
 export HF_HUB_OFFLINE ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
+# Where the shell forbids it (empty: allowed), each of some hundred processes would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo test lint unit gpu-test faults fuzz advisories bench base-model lock lock-gpu clean
 
@@ -19,8 +21,7 @@ install: $(INSTALLED) ## make .venv from the lock file (with the gpu extra where
 
 $(INSTALLED): requirements.lock requirements-gpu.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@# Not compiled ahead: of 17,000 modules some 3,000 are ever imported, and those are compiled then.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 

@@ -27,6 +27,8 @@ POLL_SECONDS = 0.5
 """How often requests are looked for; much cheaper than a beat, and a user waits for it."""
 BUSY_SECONDS = 2.0
 """How long one beat waits for another writer: the next one comes soon, and requests are looked for in between."""
+OPEN_SECONDS = 2.0
+"""How long the work waits, at its beginning, until the thread has runs.db open: some milliseconds."""
 PUT_BACK_AGAIN_SECONDS = 10.0
 KEEP_SECONDS = 5.0
 """How often is looked whether the queue has a worker."""
@@ -73,7 +75,7 @@ class Heartbeat:
         self._put_back_at = self._keep_at = 0.0
         self._said: str | None = None
         self._disk = DiskWatch(workspace.root, tell)
-        self._ended = threading.Event()
+        self._ended, self._looked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{kind}-{job_id}", daemon=True)
         self._requests: tuple[Request, ...] = ()
         self.lost = False
@@ -87,6 +89,8 @@ class Heartbeat:
 
     def __enter__(self) -> Heartbeat:
         self._thread.start()
+        # Until it has runs.db open, nobody could put that back where it is deleted.
+        self._looked.wait(OPEN_SECONDS)
         return self
 
     def __exit__(
@@ -109,9 +113,11 @@ class Heartbeat:
                 ):
                     self._require_ours(writer, file)
                     self._say(None)
+                    self._looked.set()
                     self._beat_until_ended(writer, file)
             except StoreError as error:
                 # A locked or full disk passes; a job must not die of a missed beat, nor go silent for ever.
+                self._looked.set()
                 self._say(error)
                 self._ended.wait(self._beat_seconds)
 

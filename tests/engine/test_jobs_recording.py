@@ -233,6 +233,19 @@ def test_a_deleted_database_is_put_back_with_all_its_rows(
     assert session.check() is None
 
 
+def test_a_database_deleted_in_the_first_moment_is_put_back(
+    workspace: Workspace, run_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Heartbeat._look_for_worker
+    monkeypatch.setattr(Heartbeat, "_look_for_worker", lambda self: time.sleep(0.2) or real(self))
+    with JobSession(workspace, TRAINING, run_id) as session:
+        workspace.database.unlink()
+        expected = wrote(session.recording, 1, 5)
+        wait_until(workspace.database.exists, "it is put back")
+        caught_up(session.recording)
+    assert losses(workspace, run_id) == expected
+
+
 def test_a_database_deleted_with_its_log_files_is_put_back_too(
     workspace: Workspace, session: JobSession, run_id: int
 ) -> None:
