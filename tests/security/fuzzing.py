@@ -91,11 +91,14 @@ def opened_files() -> Iterator[list[tuple[str, bool]]]:
 
     Code in C that opens files by itself (SQLite, Arrow, safetensors) is not seen.
     """
+    # Modules that are imported meanwhile would be compiled, and Python would keep the result beside them.
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     seen = _WATCH.begin()
     try:
         yield seen
     finally:
         _WATCH.end()
+        sys.dont_write_bytecode = before
 
 
 @contextmanager
