@@ -165,8 +165,7 @@ def _no_room(error: OSError) -> tuple[str, str, str]:
 
 def _put_back(writer: Writer, job: JobRow, error: OSError) -> None:
     reason = f"waits: not started: {error.strerror or error}"
-    place = {"queued_at": job.queued_at, "queue_rank": job.queue_rank}
-    writer.transition(job.kind, job.id, State.STARTING, State.QUEUED, reason, only_pid=os.getpid(), **place)
+    writer.transition(job.kind, job.id, State.STARTING, State.QUEUED, reason, only_pid=os.getpid())
 
 
 def _note_failed_start(writer: Writer, job: JobRow, error: Exception) -> None:

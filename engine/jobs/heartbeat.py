@@ -104,7 +104,6 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            self._look_for_worker()
             try:
                 # A connection belongs to the thread that opened it. It makes no runs.db: an empty one is no use.
                 with (
@@ -119,6 +118,7 @@ class Heartbeat:
                 # A locked or full disk passes; a job must not die of a missed beat, nor go silent for ever.
                 self._looked.set()
                 self._say(error)
+                self._look_for_worker()
                 self._ended.wait(self._beat_seconds)
 
     def _say(self, error: StoreError | None) -> None:

@@ -57,6 +57,11 @@ class Ending:
     columns: Mapping[str, Any]
     """Further columns of its row: error_title, peaks ..."""
 
+    @property
+    def of_row(self) -> dict[str, Any]:
+        """Those that a job's last word may set."""
+        return {name: value for name, value in self.columns.items() if name in END_COLUMNS}
+
 
 Line = Attempt | Ending | Entry
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from engine.jobs import silence
 from engine.jobs.journal import FILE_NAME, Ending, attempts, boot_id, lines_of
-from engine.jobs.journal_lines import END_COLUMNS
 from engine.jobs.lock import WorkerLock
 from engine.jobs.process import is_alive, last_lines
 from engine.jobs.replay import replay
@@ -89,10 +88,7 @@ def settle_dead(
             continue
         code = exit_codes.get(job.pid) if job.pid is not None else None
         ending = recover(workspace, writer, job)
-        if ending is None and _was_never_started(writer, job):
-            state, reason = State.QUEUED, "waits again: the worker that had claimed it has ended"
-            columns: dict[str, Any] = {"queued_at": job.queued_at, "queue_rank": job.queue_rank}
-        elif ending is None:
+        if ending is None:
             state, reason, columns = _verdict(workspace, writer, job, code)
         else:
             state, reason, columns = _legal(writer, job, ending)
@@ -122,17 +118,11 @@ def recover(workspace: Workspace, writer: Writer, job: JobRow) -> Ending | None:
 
 def _legal(writer: Writer, job: JobRow, ending: Ending) -> tuple[State, str, dict[str, Any]]:
     """What the row gets from a job's own last word: only columns that a job writes at its end."""
-    columns = {name: value for name, value in ending.columns.items() if name in END_COLUMNS}
+    columns = ending.of_row
     if ending.state is State.INTERRUPTED and _cancel_is_pending(writer, job):
         return State.CANCELLED, "cancelled on request", columns
     # An interruption where it succeeded without ever having been seen to run.
     return ending.state if ending.state in TRANSITIONS[job.state] else State.INTERRUPTED, ending.reason, columns
-
-
-def _was_never_started(writer: Writer, job: JobRow) -> bool:
-    """Whether its worker ended between claiming it and noting its process. Should there be a process all the same, it
-    takes the job from the queue like any other (`engine.jobs.claiming`)."""
-    return job.state == State.STARTING and job.started_at is None and not _cancel_is_pending(writer, job)
 
 
 def _cancel_is_pending(writer: Writer, job: JobRow) -> bool:
@@ -169,6 +159,10 @@ def _verdict(workspace: Workspace, writer: Writer, job: JobRow, code: int | None
     """State, reason and error columns for a job that is gone."""
     if _cancel_is_pending(writer, job):
         return State.CANCELLED, "cancelled on request; its process was ended from outside", {}
+    if job.state == State.STARTING and job.started_at is None:
+        # Its worker ended between claiming it and noting its process. Should there be a process all the same, it takes
+        # the job from the queue like any other (`engine.jobs.claiming`).
+        return State.QUEUED, "waits again: the worker that had claimed it has ended", {}
     tail = last_lines(workspace.job_folder(job.directory) / "log.txt")
     if code is not None and code != 0 and -code not in _KILLED_BY:
         title = f"The process ended with exit code {code}" if code > 0 else f"The process crashed ({_signal(-code)})"

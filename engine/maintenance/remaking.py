@@ -12,7 +12,6 @@ from typing import Any
 from engine.data.manifest import open_dataset
 from engine.errors import SonotuneError
 from engine.jobs.journal import FILE_NAME
-from engine.jobs.journal_lines import END_COLUMNS
 from engine.maintenance.journals import last_ending
 from engine.recipe import Recipe, load_recipe, recipe_json
 from engine.store.writer import Writer
@@ -87,5 +86,4 @@ def _end(recipe: Path, missing: str) -> dict[str, Any]:
     ending = last_ending(journal)
     if ending is None:
         return {"state": State.INTERRUPTED, "reason": why, **times}
-    told = {name: value for name, value in ending.columns.items() if name in END_COLUMNS}
-    return {"state": ending.state, "reason": f"{ending.reason}; {why}", **times, **told}
+    return {"state": ending.state, "reason": f"{ending.reason}; {why}", **times, **ending.of_row}

@@ -176,6 +176,9 @@ class JobWrites(WriterBase):
         _check_transition(origins, to_state)
         check_columns(kind, others)
         implied = {**self._implied(to_state), **_left_behind(kind, to_state)}
+        if origins == (State.STARTING,) and to_state == State.QUEUED:
+            # It was never begun, so it keeps its place.
+            implied = {name: value for name, value in implied.items() if name not in ("queued_at", "queue_rank")}
         values = {**implied, **others, "state": to_state, "reason": reason}
         marks = ", ".join(f"'{origin.value}'" for origin in origins)
         where = f"id = :id AND state IN ({marks})" + ("" if only_pid is None else " AND pid = :only_pid")

@@ -236,8 +236,8 @@ def test_a_deleted_database_is_put_back_with_all_its_rows(
 def test_a_database_deleted_in_the_first_moment_is_put_back(
     workspace: Workspace, run_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Heartbeat._look_for_worker
-    monkeypatch.setattr(Heartbeat, "_look_for_worker", lambda self: time.sleep(0.2) or real(self))
+    real = Heartbeat._run
+    monkeypatch.setattr(Heartbeat, "_run", lambda self: time.sleep(0.2) or real(self))
     with JobSession(workspace, TRAINING, run_id) as session:
         workspace.database.unlink()
         expected = wrote(session.recording, 1, 5)
